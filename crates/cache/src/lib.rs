@@ -1,0 +1,1 @@
+//! The keyspace and the Redis commands over it: deterministic, no sockets, no files, no clock.

@@ -1,0 +1,1 @@
+//! RESP2 and RESP3 bytes: decoding of requests, encoding of replies. No sockets, no commands.

@@ -1,0 +1,1 @@
+//! Deterministic simulator: the real engine and log on a disk that forgets, tears and fails.

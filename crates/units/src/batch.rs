@@ -1,0 +1,207 @@
+//! The records of one loop turn, on their way from the engine to the log.
+//!
+//! ```text
+//! effects: record, record, ...
+//! record:  u32 size of effects | u32 count of bodies | effects | u32 size of each body
+//! bodies:  body, body, ...            of all records, in their order
+//! ```
+//! All numbers little-endian. The log writes both parts with separate checksums, so that recovery reads
+//! effects without touching bodies; with the framing it finds a body by (LSN, ordinal) and knows no effect.
+
+use crate::numbers::Lsn;
+use crate::rope::{Rope, RopeMark};
+use bytes::Bytes;
+
+/// Size of the framing before a record's effects.
+pub const RECORD_HEADER_SIZE_BYTES: usize = 8;
+
+/// Records with consecutive LSNs from `first` on.
+#[derive(Default, Debug)]
+pub struct Batch {
+    first: Lsn,
+    count: u32,
+    effects: Rope,
+    bodies: Rope,
+    body_sizes: Vec<u32>,
+    /// Where the open record began.
+    open: Option<(RopeMark, usize)>,
+    /// Highest record of this batch that some output waits to see *synced*.
+    sync_wanted: Lsn,
+}
+
+impl Batch {
+    /// An empty batch whose first record will have the LSN `first`.
+    pub fn new(first: Lsn) -> Batch {
+        Batch { first, ..Batch::default() }
+    }
+
+    pub fn first(&self) -> Lsn {
+        self.first
+    }
+
+    pub fn count(&self) -> u32 {
+        self.count
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.count == 0
+    }
+
+    /// LSN of the newest finished record, or of the one before the batch.
+    #[inline]
+    pub fn last(&self) -> Lsn {
+        Lsn(self.first.0 + u64::from(self.count) - 1)
+    }
+
+    /// LSN that the record in the making will have.
+    #[inline]
+    pub fn next_lsn(&self) -> Lsn {
+        Lsn(self.first.0 + u64::from(self.count))
+    }
+
+    pub fn effects(&self) -> &Rope {
+        &self.effects
+    }
+
+    pub fn bodies(&self) -> &Rope {
+        &self.bodies
+    }
+
+    pub fn size(&self) -> usize {
+        self.effects.len() + self.bodies.len()
+    }
+
+    /// Where one effect of the record in the making is appended. Opens the record at the first effect.
+    #[inline]
+    pub fn effect(&mut self) -> &mut Rope {
+        if self.open.is_none() {
+            self.open = Some((self.effects.mark(), self.effects.bytes_mut().len()));
+            self.effects.extend(&[0; RECORD_HEADER_SIZE_BYTES]);
+        }
+        &mut self.effects
+    }
+
+    /// Adds a body to the record in the making and answers its ordinal within the record.
+    pub fn body(&mut self, body: &Bytes) -> u32 {
+        self.effect();
+        self.bodies.extend_shared(body);
+        self.body_sizes.push(body.len() as u32);
+        self.body_sizes.len() as u32 - 1
+    }
+
+    /// As [`Batch::body`], from bytes that are not shared.
+    pub fn body_slice(&mut self, body: &[u8]) -> u32 {
+        self.effect();
+        self.bodies.extend(body);
+        self.body_sizes.push(body.len() as u32);
+        self.body_sizes.len() as u32 - 1
+    }
+
+    /// True while effects were added since the last finished record.
+    #[inline]
+    pub fn has_open_record(&self) -> bool {
+        self.open.is_some()
+    }
+
+    /// Ends the record in the making; `None` where no durable effect was added.
+    #[inline]
+    pub fn finish_record(&mut self) -> Option<Lsn> {
+        let (mark, position) = self.open.take()?;
+        let size = self.effects.len() - mark.len() - RECORD_HEADER_SIZE_BYTES;
+        self.effects.patch_u32_le(position, u32::try_from(size).expect("a record stays below 4 GiB"));
+        self.effects.patch_u32_le(position + 4, self.body_sizes.len() as u32);
+        for body_size in self.body_sizes.drain(..) {
+            self.effects.extend(&body_size.to_le_bytes());
+        }
+        let lsn = self.next_lsn();
+        self.count += 1;
+        Some(lsn)
+    }
+
+    /// Some output waits until `lsn` is synced: the log syncs at once instead of once a second.
+    pub fn want_sync(&mut self, lsn: Lsn) {
+        self.sync_wanted = self.sync_wanted.max(lsn);
+    }
+
+    pub fn sync_wanted(&self) -> Lsn {
+        self.sync_wanted
+    }
+
+    /// Takes the batch and leaves an empty one that goes on at the next LSN.
+    ///
+    /// # Panics
+    /// If a record is open: turns end between steps.
+    pub fn take(&mut self) -> Batch {
+        assert!(self.open.is_none(), "a turn ended within a step");
+        let next = Batch::new(self.next_lsn());
+        std::mem::replace(self, next)
+    }
+
+    /// Empties a written batch and gives its memory to this one, if this one has none yet.
+    pub fn recycle(&mut self, mut written: Batch) {
+        if self.count == 0 && self.open.is_none() {
+            written.effects.clear_keeping(1 << 20);
+            written.bodies.clear_keeping(1 << 20);
+            self.effects = written.effects;
+            self.bodies = written.bodies;
+            self.body_sizes = written.body_sizes;
+        }
+    }
+}
+
+/// One record as it is read back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Record<'a> {
+    pub lsn: Lsn,
+    pub effects: &'a [u8],
+    /// Little-endian u32 sizes of the bodies, by ordinal.
+    body_sizes: &'a [u8],
+}
+
+impl<'a> Record<'a> {
+    /// Reads the record at the front of `bytes` and answers it with the bytes behind it; `None` where the
+    /// framing does not fit.
+    pub fn parse(lsn: Lsn, bytes: &'a [u8]) -> Option<(Record<'a>, &'a [u8])> {
+        let (header, rest) = bytes.split_at_checked(RECORD_HEADER_SIZE_BYTES)?;
+        let size = u32::from_le_bytes(header[..4].try_into().ok()?) as usize;
+        let body_count = u32::from_le_bytes(header[4..].try_into().ok()?) as usize;
+        let (effects, rest) = rest.split_at_checked(size)?;
+        let (body_sizes, rest) = rest.split_at_checked(body_count.checked_mul(4)?)?;
+        Some((Record { lsn, effects, body_sizes }, rest))
+    }
+
+    /// Sizes in bytes of the record's bodies, by ordinal.
+    pub fn body_sizes(&self) -> impl ExactSizeIterator<Item = u32> + 'a {
+        self.body_sizes.chunks_exact(4).map(|size| u32::from_le_bytes([size[0], size[1], size[2], size[3]]))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn records_are_framed_and_read_back() {
+        let mut batch = Batch::new(Lsn(7));
+        assert_eq!(batch.finish_record(), None);
+        batch.effect().extend(b"first");
+        assert_eq!(batch.body_slice(b"body a"), 0);
+        assert_eq!(batch.body(&Bytes::from(vec![1; 20_000])), 1);
+        assert_eq!(batch.finish_record(), Some(Lsn(7)));
+        batch.effect().extend(b"se");
+        batch.effect().extend(b"cond");
+        assert_eq!(batch.finish_record(), Some(Lsn(8)));
+        assert_eq!((batch.last(), batch.next_lsn(), batch.count()), (Lsn(8), Lsn(9), 2));
+
+        let taken = batch.take();
+        assert_eq!((batch.first(), batch.count()), (Lsn(9), 0));
+        let effects = taken.effects().to_vec();
+        let (first, rest) = Record::parse(Lsn(7), &effects).unwrap();
+        assert_eq!(first.effects, b"first");
+        assert_eq!(first.body_sizes().collect::<Vec<_>>(), [6, 20_000]);
+        let (second, rest) = Record::parse(Lsn(8), rest).unwrap();
+        assert_eq!((second.effects, second.body_sizes().len(), rest.len()), (&b"second"[..], 0, 0));
+        assert_eq!(taken.bodies().len(), 20_006);
+        assert!(Record::parse(Lsn(7), &effects[..10]).is_none());
+    }
+}

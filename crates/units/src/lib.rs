@@ -1,0 +1,17 @@
+//! The words every crate of Warren shares: numbers with a unit, bounds, and the three things that travel
+//! between engine, log and sockets: [`Rope`] (bytes, some of them shared), [`Outbox`] (outputs with their
+//! gates) and [`Batch`] (the records of one turn).
+//!
+//! This crate never knows a command, a method, a socket or a file.
+
+pub mod batch;
+pub mod bounds;
+pub mod numbers;
+pub mod outbox;
+pub mod rope;
+pub mod varint;
+
+pub use batch::{Batch, Record};
+pub use numbers::{Epoch, LoopId, Lsn, PeerId, UnixMillis};
+pub use outbox::{Gate, Outbox, Progress};
+pub use rope::{Rope, RopeMark};
