@@ -8,10 +8,14 @@ pub mod batch;
 pub mod bounds;
 pub mod numbers;
 pub mod outbox;
+pub mod peers;
 pub mod rope;
+pub mod step;
 pub mod varint;
 
 pub use batch::{Batch, Record};
 pub use numbers::{Epoch, LoopId, Lsn, PeerId, UnixMillis};
 pub use outbox::{Gate, Outbox, Progress};
+pub use peers::Peers;
 pub use rope::{Rope, RopeMark};
+pub use step::Step;

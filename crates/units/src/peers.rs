@@ -1,0 +1,194 @@
+//! The outboxes of all connections, and which of them have something new for their loop.
+//!
+//! Handlers write the outputs of *any* connection here: replies to the one that asked, deliveries and
+//! wake-ups to others. At the end of its turn each loop collects what is dirty among its own.
+
+use crate::bounds::OUTBOX_SIZE_BYTES_HIGH;
+use crate::numbers::{LoopId, PeerId};
+use crate::outbox::{Gate, Outbox};
+use crate::rope::Rope;
+
+/// One connection as the engine sees it.
+#[derive(Debug)]
+struct Slot {
+    generation: u32,
+    open: bool,
+    dirty: bool,
+    ending: bool,
+    loop_id: LoopId,
+    outbox: Outbox,
+    /// Bytes already collected by the loop and not yet taken by the socket.
+    unsent: usize,
+}
+
+/// All connections of all loops.
+#[derive(Default, Debug)]
+pub struct Peers {
+    slots: Vec<Slot>,
+    free: Vec<u32>,
+    /// Indexes of peers with new outputs, by loop.
+    dirty: Vec<Vec<u32>>,
+}
+
+/// What a loop collects for one of its connections.
+pub struct Collected<'a> {
+    pub peer: PeerId,
+    pub outbox: &'a mut Outbox,
+    /// The connection is to be closed once everything in the outbox has left.
+    pub ending: bool,
+}
+
+impl Peers {
+    /// `loop_count` loops will collect.
+    pub fn new(loop_count: usize) -> Peers {
+        Peers { dirty: vec![Vec::new(); loop_count], ..Peers::default() }
+    }
+
+    pub fn open(&mut self, loop_id: LoopId) -> PeerId {
+        let index = self.free.pop().unwrap_or_else(|| {
+            self.slots.push(Slot {
+                generation: 0,
+                open: false,
+                dirty: false,
+                ending: false,
+                loop_id,
+                outbox: Outbox::new(),
+                unsent: 0,
+            });
+            self.slots.len() as u32 - 1
+        });
+        let slot = &mut self.slots[index as usize];
+        (slot.open, slot.ending, slot.loop_id, slot.unsent) = (true, false, loop_id, 0);
+        PeerId { index, generation: slot.generation }
+    }
+
+    /// Forgets the connection; later outputs to it go nowhere.
+    pub fn close(&mut self, peer: PeerId) {
+        let Some(slot) = self.slot_mut(peer) else { return };
+        slot.open = false;
+        slot.generation = slot.generation.wrapping_add(1);
+        slot.outbox = Outbox::new();
+        self.free.push(peer.index);
+    }
+
+    #[inline]
+    pub fn is_open(&self, peer: PeerId) -> bool {
+        self.slots
+            .get(peer.index as usize)
+            .is_some_and(|slot| slot.open && slot.generation == peer.generation)
+    }
+
+    #[inline]
+    fn slot_mut(&mut self, peer: PeerId) -> Option<&mut Slot> {
+        self.slots.get_mut(peer.index as usize).filter(|slot| slot.open && slot.generation == peer.generation)
+    }
+
+    /// The peer's outbox, marked for collection; `None` if the peer is gone.
+    #[inline]
+    pub fn outbox(&mut self, peer: PeerId) -> Option<&mut Outbox> {
+        let slot = self.slots.get_mut(peer.index as usize)?;
+        if !slot.open || slot.generation != peer.generation {
+            return None;
+        }
+        if !slot.dirty {
+            slot.dirty = true;
+            self.dirty[slot.loop_id.0 as usize].push(peer.index);
+        }
+        Some(&mut slot.outbox)
+    }
+
+    /// Writes one complete output behind `gate`; nothing happens if the peer is gone.
+    #[inline]
+    pub fn output(&mut self, peer: PeerId, gate: Gate, encode: impl FnOnce(&mut Rope)) {
+        if let Some(outbox) = self.outbox(peer) {
+            encode(outbox.rope_mut());
+            outbox.close_gate(gate);
+        }
+    }
+
+    /// Bytes on their way to the peer: in the outbox and unsent at its loop.
+    #[inline]
+    pub fn pending_bytes(&self, peer: PeerId) -> usize {
+        let slot = &self.slots[peer.index as usize];
+        slot.outbox.len() + slot.unsent
+    }
+
+    /// False once so much is on its way that no further delivery should be made (decision 7).
+    #[inline]
+    pub fn has_credit(&self, peer: PeerId) -> bool {
+        self.pending_bytes(peer) < OUTBOX_SIZE_BYTES_HIGH
+    }
+
+    /// The loop says how many collected bytes the socket has not taken yet.
+    pub fn set_unsent(&mut self, peer: PeerId, bytes: usize) {
+        if let Some(slot) = self.slot_mut(peer) {
+            slot.unsent = bytes;
+        }
+    }
+
+    /// Close the connection once its outputs have left. Further requests from it are dropped.
+    pub fn end(&mut self, peer: PeerId) {
+        if self.outbox(peer).is_some() {
+            self.slots[peer.index as usize].ending = true;
+        }
+    }
+
+    pub fn is_ending(&self, peer: PeerId) -> bool {
+        self.slots.get(peer.index as usize).is_some_and(|slot| slot.ending)
+    }
+
+    /// Hands every peer of `loop_id` with new outputs to `take`, which should empty its outbox.
+    pub fn collect(&mut self, loop_id: LoopId, mut take: impl FnMut(Collected<'_>)) {
+        let mut dirty = std::mem::take(&mut self.dirty[loop_id.0 as usize]);
+        for index in dirty.drain(..) {
+            let slot = &mut self.slots[index as usize];
+            slot.dirty = false;
+            if slot.open {
+                let peer = PeerId { index, generation: slot.generation };
+                take(Collected { peer, outbox: &mut slot.outbox, ending: slot.ending });
+                slot.unsent += slot.outbox.len();
+            }
+        }
+        self.dirty[loop_id.0 as usize] = dirty;
+    }
+
+    /// Loops other than `own` that have outputs to collect.
+    pub fn loops_to_wake(&self, own: LoopId) -> impl Iterator<Item = LoopId> + '_ {
+        let waiting = self.dirty.iter().enumerate().filter(|(_, dirty)| !dirty.is_empty());
+        waiting.map(|(index, _)| LoopId(index as u16)).filter(move |loop_id| *loop_id != own)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn outputs_reach_the_loop_of_their_peer_once() {
+        let mut peers = Peers::new(2);
+        let (one, two) = (peers.open(LoopId(0)), peers.open(LoopId(1)));
+        peers.output(one, Gate::OPEN, |rope| rope.extend(b"a"));
+        peers.output(two, Gate::OPEN, |rope| rope.extend(b"b"));
+        peers.output(one, Gate::OPEN, |rope| rope.extend(b"c"));
+        assert_eq!(peers.loops_to_wake(LoopId(0)).collect::<Vec<_>>(), [LoopId(1)]);
+        let mut seen = Vec::new();
+        peers.collect(LoopId(0), |collected| {
+            seen.push((collected.peer, std::mem::take(collected.outbox).rope().to_vec()));
+        });
+        assert_eq!(seen, [(one, b"ac".to_vec())]);
+        peers.collect(LoopId(0), |_| panic!("nothing is dirty any more"));
+    }
+
+    #[test]
+    fn a_closed_peer_gets_nothing_and_its_slot_is_used_again() {
+        let mut peers = Peers::new(1);
+        let old = peers.open(LoopId(0));
+        peers.output(old, Gate::OPEN, |rope| rope.extend(b"lost"));
+        peers.close(old);
+        let new = peers.open(LoopId(0));
+        assert_eq!(new.index, old.index);
+        assert!(peers.outbox(old).is_none());
+        assert_eq!(peers.pending_bytes(new), 0);
+        assert!(!peers.is_open(old) && peers.is_open(new));
+    }
+}
