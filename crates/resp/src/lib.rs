@@ -1,1 +1,10 @@
-//! RESP2 and RESP3 bytes: decoding of requests, encoding of replies. No sockets, no commands.
+//! RESP2 and RESP3 bytes: [`decode`] turns what a socket delivered into commands, [`reply`] writes replies.
+//!
+//! State machines over byte slices: no sockets, no commands, no keyspace.
+
+pub mod decode;
+pub mod inline;
+pub mod reply;
+
+pub use decode::{Args, Commands, Decoder, ProtocolError};
+pub use reply::{Protocol, Reply};
