@@ -610,7 +610,7 @@ mod tests {
 
         #[test]
         fn any_bytes_are_taken(stream in prop::collection::vec(any::<u8>(), 0..300), size in 1..50usize) {
-            decode_in_pieces(&stream, std::iter::repeat(size).take(400));
+            decode_in_pieces(&stream, std::iter::repeat_n(size, 400));
         }
     }
 }
