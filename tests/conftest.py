@@ -22,11 +22,14 @@ _running: list[Server] = []
 
 def pytest_addoption(parser):
     parser.addoption("--server", choices=sorted(SERVERS), default="warren", help="what the tests talk to")
+    parser.addoption("--later", action="store_true", help="run the tests marked `later`, too")
 
 
 def pytest_collection_modifyitems(config, items):
     kind = config.getoption("--server")
     for item in items:
+        if item.get_closest_marker("later") and not config.getoption("--later"):
+            item.add_marker(pytest.mark.skip(reason="not promised yet; --later runs it"))
         if kind != "warren" and item.get_closest_marker("warren_only"):
             item.add_marker(pytest.mark.skip(reason=f"not a promise of {kind}"))
         if item.get_closest_marker("peers") and not Redis.is_installed():
