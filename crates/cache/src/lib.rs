@@ -1,1 +1,3 @@
 //! The keyspace and the Redis commands over it: deterministic, no sockets, no files, no clock.
+
+pub mod values;
