@@ -1,0 +1,48 @@
+//! What goes wrong in the log, told to the operator: what, where, and what it means.
+
+use std::io;
+use thiserror::Error;
+use warren_units::Lsn;
+
+#[derive(Debug, Error)]
+pub enum LogError {
+    /// The disk failed. Nothing is retried: what a failed sync covered may be lost from memory too.
+    #[error("cannot {action} {segment}: {source}")]
+    Io { action: &'static str, segment: String, source: io::Error },
+
+    /// Bytes that had been synced are not what was written.
+    #[error("log segment {segment} is damaged at offset {offset}: {reason}")]
+    Corrupt { segment: String, offset: u64, reason: String },
+
+    #[error("log segment {segment} has format version {found}, this program reads version {known}")]
+    Version { segment: String, found: u32, known: u32 },
+
+    /// The step that made these records should have been refused: see [`crate::Log::has_room_for`].
+    #[error("no room in the log for {needed_bytes} bytes")]
+    Full { needed_bytes: u64 },
+
+    /// An earlier write or sync failed.
+    #[error("the log takes no more records since a write or a sync failed, or it was closed")]
+    Poisoned,
+
+    #[error("no body {ordinal} in record {lsn}")]
+    NoBody { lsn: Lsn, ordinal: u32 },
+
+    #[error("records from {wanted} on are needed, but the log holds those from {first} to {last}")]
+    Missing { wanted: Lsn, first: Lsn, last: Lsn },
+}
+
+impl LogError {
+    pub(crate) fn io(action: &'static str, segment: &str) -> impl FnOnce(io::Error) -> LogError {
+        move |source| LogError::Io { action, segment: segment.to_owned(), source }
+    }
+
+    pub(crate) fn corrupt(segment: &str, offset: u64, reason: impl Into<String>) -> LogError {
+        LogError::Corrupt { segment: segment.to_owned(), offset, reason: reason.into() }
+    }
+
+    /// True where the disk only has no room: the one failure of the disk that passes.
+    pub(crate) fn is_storage_full(&self) -> bool {
+        matches!(self, LogError::Io { source, .. } if source.kind() == io::ErrorKind::StorageFull)
+    }
+}

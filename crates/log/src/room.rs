@@ -1,0 +1,108 @@
+//! Room for records, made before a step needs it, so that the engine never runs ahead of the log. Decides
+//! nothing about who is refused: it only says whether a batch of some size will fit.
+
+use crate::error::LogError;
+use crate::format::{SEGMENT_HEADER_SIZE_BYTES, SegmentHeader, batch_span_bytes};
+use crate::segment::{Segment, lock};
+use crate::writer::{Log, LogOptions};
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, MutexGuard};
+use warren_units::Lsn;
+
+impl Log {
+    /// True if a batch of `size` bytes (all effects and bodies of the turn, with whatever the caller keeps
+    /// in reserve) will find room. Ask before a step that grows the log. Costs one load, except for a
+    /// batch larger than what is preallocated: then the room is made here and now, if the disk has it.
+    pub fn has_room_for(&self, size: u64) -> bool {
+        let needed = batch_span_bytes(size, 0);
+        if needed <= self.contiguous_room.load(Ordering::Relaxed) {
+            return true;
+        }
+        !self.is_space_short.load(Ordering::Relaxed) && self.make_room(needed).is_ok()
+    }
+
+    /// Preallocated bytes that no batch has taken yet.
+    pub fn room_bytes(&self) -> u64 {
+        let tail = lock(&self.tail);
+        let current = tail.current_size.saturating_sub(tail.position);
+        current + tail.next_size.saturating_sub(SEGMENT_HEADER_SIZE_BYTES)
+    }
+
+    /// True while the disk has no room for a next segment; [`Log::prepare`] ends it when there is.
+    pub fn is_space_short(&self) -> bool {
+        self.is_space_short.load(Ordering::Relaxed)
+    }
+
+    /// Makes the next segment ahead of need. The syncing thread calls it after each sync and at least once
+    /// a second: it costs nothing when there is nothing to do, and finds out when a full disk has room again.
+    ///
+    /// # Errors
+    /// A full disk is none. Any error is fatal, see [`LogError::Poisoned`].
+    pub fn prepare(&self) -> Result<(), LogError> {
+        self.check()?;
+        match self.make_room(0) {
+            Err(error) if !error.is_storage_full() => Err(self.poison(error)),
+            _ => Ok(()),
+        }
+    }
+
+    fn make_room(&self, needed: u64) -> Result<(), LogError> {
+        self.make_room_holding(&lock(&self.preparing), needed)
+    }
+
+    /// Sees to it that there is a next segment, with room for a batch of `needed` bytes. Whoever holds
+    /// `preparing` is the only one who sets or takes the next segment.
+    pub(crate) fn make_room_holding(&self, _: &MutexGuard<'_, ()>, needed: u64) -> Result<(), LogError> {
+        let made = self.make_next(needed);
+        match &made {
+            Ok(()) => self.is_space_short.store(false, Ordering::Relaxed),
+            Err(error) if error.is_storage_full() => self.is_space_short.store(true, Ordering::Relaxed),
+            Err(_) => {}
+        }
+        made
+    }
+
+    fn make_next(&self, needed: u64) -> Result<(), LogError> {
+        let (next, next_size, header) = {
+            let tail = lock(&self.tail);
+            let synced = Lsn(self.synced.load(Ordering::Acquire));
+            let header = SegmentHeader {
+                sequence: tail.next_sequence,
+                salt: segment_salt(&self.options, tail.next_sequence),
+                epoch: tail.epoch,
+                opens_epoch: false,
+                epoch_first: tail.epoch_first,
+                synced,
+            };
+            (tail.next.clone(), tail.next_size, header)
+        };
+        let size = segment_size(&self.options, needed);
+        let next = match next {
+            Some(_) if next_size >= size => return Ok(()),
+            Some(next) => {
+                next.file.allocate(size).map_err(LogError::io("grow", &next.name))?;
+                next
+            }
+            None => Arc::new(Segment::create(&*self.disk, header, size)?),
+        };
+        let mut tail = lock(&self.tail);
+        tail.next_sequence = next.header.sequence + 1;
+        tail.next = Some(next);
+        tail.next_size = size;
+        self.contiguous_room.store(tail.contiguous_room(), Ordering::Relaxed);
+        Ok(())
+    }
+}
+
+/// Size of a segment that takes at least a batch of `needed` bytes.
+fn segment_size(options: &LogOptions, needed: u64) -> u64 {
+    options.segment_size_bytes.max(SEGMENT_HEADER_SIZE_BYTES.saturating_add(needed))
+}
+
+/// One salt per segment (splitmix64's finisher).
+pub(crate) fn segment_salt(options: &LogOptions, sequence: u64) -> u64 {
+    let mut salt = options.salt.wrapping_add(sequence.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+    salt = (salt ^ (salt >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    salt = (salt ^ (salt >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    salt ^ (salt >> 31)
+}
