@@ -79,7 +79,7 @@ impl HashOrdered {
 
     pub fn lookup(&self, member: &[u8]) -> Lookup<'_> {
         let hash = self.hash(member);
-        let mut found = self.tree.search(|chunk, index| chunk.prefix(index).cmp(&hash));
+        let mut found = self.search(hash);
         let first = found.place.offset;
         for index in first..found.leaf.len() {
             if found.leaf.prefix(index) != hash {
@@ -87,7 +87,6 @@ impl HashOrdered {
             }
             if *found.leaf.field(index, MEMBER) == *member {
                 found.place.offset = index;
-                found.place.position += index - first;
                 return Lookup::Present(found);
             }
         }
@@ -145,9 +144,9 @@ impl HashOrdered {
         count: usize,
         mut visit: impl FnMut(&'a Chunk<u64>, usize),
     ) -> u64 {
-        let start = self.tree.search(|chunk, index| chunk.prefix(index).cmp(&cursor));
+        let start = self.tree.position(&self.search(cursor).place);
         let mut last = None;
-        for (visited, (leaf, index)) in self.tree.records(start.place.position..self.len()).enumerate() {
+        for (visited, (leaf, index)) in self.tree.records(start..self.len()).enumerate() {
             let hash = leaf.prefix(index);
             if visited >= count && last != Some(hash) {
                 return hash;
@@ -156,6 +155,17 @@ impl HashOrdered {
             last = Some(hash);
         }
         0
+    }
+
+    /// The first record of the hash or a later one. Hashes are evenly spread, which is what the guess uses.
+    fn search(&self, hash: u64) -> Found<'_, ByHash> {
+        self.tree.search_guessing(
+            |chunk, index| chunk.prefix(index).cmp(&hash),
+            |hashes, records| {
+                let width = hashes.end.min(1 << HASH_BITS) - hashes.start;
+                ((hash - hashes.start) as f32 / width as f32 * records as f32) as usize
+            },
+        )
     }
 
     fn hash(&self, member: &[u8]) -> u64 {

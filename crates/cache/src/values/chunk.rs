@@ -116,18 +116,45 @@ impl<S: Slot> Chunk<S> {
         self.text_at(at)
     }
 
-    /// The first index whose record does not satisfy `is_before`, which must hold for a prefix of the records.
+    /// The first index of the range whose record does not satisfy `is_before`, which must hold for the first
+    /// ones and no others.
     #[inline]
-    pub fn partition_point(&self, from: usize, is_before: impl Fn(&Self, usize) -> bool) -> usize {
-        let mut low = from;
-        let mut size = self.len() - from;
-        while size > 0 {
-            let half = size / 2;
-            let before = is_before(self, low + half);
-            low = if before { low + half + 1 } else { low };
-            size = if before { size - half - 1 } else { half };
+    pub fn partition_point(&self, range: Range<usize>, is_before: impl Fn(&Self, usize) -> bool) -> usize {
+        let Range { start: mut low, end: mut high } = range;
+        while low < high {
+            let middle = low.midpoint(high);
+            if is_before(self, middle) {
+                low = middle + 1;
+            } else {
+                high = middle;
+            }
         }
         low
+    }
+
+    /// As `partition_point` of all records, looking from `guess` outwards in growing strides.
+    #[inline]
+    pub fn partition_point_near(&self, guess: usize, is_before: impl Fn(&Self, usize) -> bool) -> usize {
+        let (mut low, mut high) = (0, self.len());
+        let mut probe = guess.min(high.saturating_sub(1));
+        let mut stride = 2;
+        while low < high {
+            if is_before(self, probe) {
+                low = probe + 1;
+                if probe + stride >= high {
+                    break;
+                }
+                probe += stride;
+            } else {
+                high = probe;
+                if probe < low + stride {
+                    break;
+                }
+                probe -= stride;
+            }
+            stride *= 2;
+        }
+        self.partition_point(low..high, is_before)
     }
 
     pub fn insert(&mut self, index: usize, prefix: u64, fields: &[Text<'_>]) {

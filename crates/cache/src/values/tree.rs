@@ -67,8 +67,6 @@ pub struct Place {
     path: [u8; DEPTH_MAX],
     /// Index in the leaf; the leaf's length where the place is behind its last record.
     pub offset: usize,
-    /// Records before the place in the whole tree.
-    pub position: usize,
 }
 
 /// A place together with its leaf.
@@ -111,7 +109,7 @@ impl<O: Order> Tree<O> {
         loop {
             match node {
                 Node::Leaf(leaf) => {
-                    return Found { leaf, place: Place { path, offset: rest, position } };
+                    return Found { leaf, place: Place { path, offset: rest } };
                 }
                 Node::Inner(inner) => {
                     let mut index = 0;
@@ -130,28 +128,59 @@ impl<O: Order> Tree<O> {
     /// The first place whose record does not compare less, where `compare` orders a record or separator
     /// against what is looked for. An equal separator leads right, to the leaf that begins with it.
     pub fn search(&self, compare: impl Fn(&Chunk<O::Slot>, usize) -> Ordering) -> Found<'_, O> {
+        self.search_guessing(compare, |_, length| length / 2)
+    }
+
+    /// As `search`, beginning in the leaf at the index that `guess` names, from the prefixes between which
+    /// the leaf's records lie and their number. A good guess saves most of the leaf's cache lines.
+    pub fn search_guessing(
+        &self,
+        compare: impl Fn(&Chunk<O::Slot>, usize) -> Ordering,
+        guess: impl Fn(Range<u64>, usize) -> usize,
+    ) -> Found<'_, O> {
         let mut path = [0; DEPTH_MAX];
-        let mut before = 0;
+        let mut prefixes = 0..u64::MAX;
         let mut node = &*self.root;
         let mut level = 0;
         loop {
             match node {
                 Node::Leaf(leaf) => {
-                    let offset =
-                        leaf.partition_point(0, |leaf, index| compare(leaf, index) == Ordering::Less);
-                    return Found { leaf, place: Place { path, offset, position: before + offset } };
+                    let is_before =
+                        |leaf: &Chunk<O::Slot>, index: usize| compare(leaf, index) == Ordering::Less;
+                    let offset = leaf.partition_point_near(guess(prefixes, leaf.len()), is_before);
+                    return Found { leaf, place: Place { path, offset } };
                 }
                 Node::Inner(inner) => {
                     let not_after =
                         |keys: &Chunk<O::Slot>, index: usize| compare(keys, index) != Ordering::Greater;
-                    let index = inner.keys.partition_point(1, not_after) - 1;
-                    before += inner.children[..index].iter().map(|child| child.count).sum::<usize>();
+                    let index = inner.keys.partition_point(1..inner.keys.len(), not_after) - 1;
+                    if index > 0 {
+                        prefixes.start = inner.keys.prefix(index);
+                    }
+                    if index + 1 < inner.keys.len() {
+                        prefixes.end = inner.keys.prefix(index + 1);
+                    }
                     path[level] = index as u8;
                     level += 1;
                     node = &inner.children[index].node;
                 }
             }
         }
+    }
+
+    /// Records before a place in the whole tree.
+    pub fn position(&self, place: &Place) -> usize {
+        let mut position = place.offset;
+        let mut node = &*self.root;
+        for index in place.path {
+            let Node::Inner(inner) = node else {
+                break;
+            };
+            let index = usize::from(index);
+            position += inner.children[..index].iter().map(|child| child.count).sum::<usize>();
+            node = &inner.children[index].node;
+        }
+        position
     }
 
     /// The records at these positions, from both ends.
@@ -185,3 +214,6 @@ impl<O: Order> Clone for Child<O> {
         Child { count: self.count, node: Arc::clone(&self.node) }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -94,7 +94,7 @@ impl Ranked {
 
     pub fn rank(&self, member: &[u8]) -> Option<usize> {
         let score = self.score(member)?;
-        Some(self.find(member, score).place.position)
+        Some(self.order.position(&self.find(member, score).place))
     }
 
     /// How many members come first for which `is_before` holds, as it must for some first ones and no other.
@@ -105,7 +105,7 @@ impl Ranked {
                 false => Ordering::Greater,
             }
         });
-        found.place.position
+        self.order.position(&found.place)
     }
 
     pub fn records(&self, range: Range<usize>) -> Records<'_, ByScore> {

@@ -89,6 +89,8 @@ fn edit_node<O: Order, R>(
     tally: &mut Tally,
     change: impl FnOnce(&mut Chunk<O::Slot>, usize) -> R,
 ) -> (R, Option<Half<O>>) {
+    // Before a copy, whose allocations are of other sizes.
+    tally.leaf_bytes -= node.leaf_bytes() as isize;
     match Arc::make_mut(node) {
         Node::Leaf(leaf) => edit_leaf(leaf, offset, edges, tally, change),
         Node::Inner(inner) => {
@@ -120,7 +122,7 @@ fn edit_leaf<O: Order, R>(
     tally: &mut Tally,
     change: impl FnOnce(&mut Chunk<O::Slot>, usize) -> R,
 ) -> (R, Option<Half<O>>) {
-    let (records, bytes) = (leaf.len(), leaf.memory_bytes());
+    let records = leaf.len();
     let result = change(leaf, offset);
     tally.records += leaf.len() as isize - records as isize;
     let is_root = edges.first && edges.last;
@@ -136,7 +138,7 @@ fn edit_leaf<O: Order, R>(
         tally.leaf_bytes += right.memory_bytes() as isize;
         Half { separator, child: Child { count, node: Arc::new(Node::Leaf(right)) } }
     });
-    tally.leaf_bytes += leaf.memory_bytes() as isize - bytes as isize;
+    tally.leaf_bytes += leaf.memory_bytes() as isize;
     (result, half)
 }
 
@@ -154,7 +156,7 @@ fn split_point<O: Order>(leaf: &Chunk<O::Slot>, edges: Edges, changed: usize) ->
         1
     } else if too_many_bytes {
         let half = leaf.data_bytes() / 2;
-        leaf.partition_point(0, |leaf, index| leaf.start(index) < half).clamp(1, records - 1)
+        leaf.partition_point(0..records, |leaf, index| leaf.start(index) < half).clamp(1, records - 1)
     } else {
         records / 2
     };
