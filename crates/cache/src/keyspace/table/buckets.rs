@@ -1,0 +1,73 @@
+//! An array of buckets in segments, each of which exists from its first write until it is emptied. It never
+//! knows which of a table's two arrays it is.
+
+use super::bucket::Bucket;
+use crate::keyspace::entry::Entry;
+
+/// 256 KiB: small enough to be zeroed within some 50 us, large enough that the list of segments of a table
+/// with 10 million keys stays in the nearest cache.
+const SEGMENT_BUCKET_COUNT: usize = 4096;
+
+pub struct Buckets<C> {
+    /// Segments not there are empty slices.
+    segments: Vec<Box<[Bucket<C>]>>,
+    count: usize,
+}
+
+impl<C> Buckets<C> {
+    /// An array of `count` empty buckets: a power of two, or none.
+    pub fn new(count: usize) -> Buckets<C> {
+        let segment_count = count.div_ceil(SEGMENT_BUCKET_COUNT);
+        Buckets { segments: std::iter::repeat_with(Box::default).take(segment_count).collect(), count }
+    }
+
+    #[inline]
+    pub fn count(&self) -> usize {
+        self.count
+    }
+
+    #[inline]
+    pub fn mask(&self) -> u64 {
+        (self.count as u64).wrapping_sub(1)
+    }
+
+    /// The bucket, unless its segment is not there, which means that it is empty.
+    #[inline]
+    pub fn get(&self, index: usize) -> Option<&Bucket<C>> {
+        self.segments.get(index / SEGMENT_BUCKET_COUNT)?.get(index % SEGMENT_BUCKET_COUNT)
+    }
+
+    #[inline]
+    pub fn get_mut(&mut self, index: usize) -> Option<&mut Bucket<C>> {
+        self.segments.get_mut(index / SEGMENT_BUCKET_COUNT)?.get_mut(index % SEGMENT_BUCKET_COUNT)
+    }
+
+    #[inline]
+    pub fn get_or_create(&mut self, index: usize) -> &mut Bucket<C> {
+        let segment = &mut self.segments[index / SEGMENT_BUCKET_COUNT];
+        if segment.is_empty() {
+            let count = self.count.min(SEGMENT_BUCKET_COUNT);
+            *segment = std::iter::repeat_with(|| Bucket::EMPTY).take(count).collect();
+        }
+        &mut segment[index % SEGMENT_BUCKET_COUNT]
+    }
+
+    /// Visits the entries of the bucket that the low bits of the cursor name.
+    pub fn visit<'a>(&'a self, cursor: u64, visit: &mut impl FnMut(&'a Entry<C>)) {
+        if let Some(bucket) = self.get((cursor & self.mask()) as usize) {
+            bucket.for_each(visit);
+        }
+    }
+
+    /// Frees the segment that ends at `index`, if one does; its buckets are empty.
+    pub fn free_before(&mut self, index: usize) {
+        if index.is_multiple_of(SEGMENT_BUCKET_COUNT) {
+            self.segments[index / SEGMENT_BUCKET_COUNT - 1] = Box::default();
+        }
+    }
+
+    pub fn memory_size_bytes(&self) -> usize {
+        let buckets: usize = self.segments.iter().map(|segment| segment.len()).sum();
+        buckets * size_of::<Bucket<C>>() + self.segments.capacity() * size_of::<Box<[Bucket<C>]>>()
+    }
+}
