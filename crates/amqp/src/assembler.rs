@@ -746,7 +746,7 @@ mod tests {
     }
 
     #[test]
-    fn memory_grows_with_bytes_not_with_promises() {
+    fn contents_under_way_are_bounded_in_number() {
         let mut assembler = running(131_072);
         for channel in 1..=3 {
             let mut rope = Rope::new();

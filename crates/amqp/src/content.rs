@@ -1,6 +1,7 @@
 //! A method with its message: lying in the input buffer as a whole, or collected frame by frame. Knows one
 //! content at a time; which channel's turn it is, and all framing, is the assembler's.
 
+use crate::assembler::CONTENT_SIZE_BYTES_MAX;
 use crate::encode::Payload;
 use crate::error::ConnectionError;
 use crate::frame::{Analyzed, CONTENT_HEADER_SIZE_BYTES, Frame, Span};
@@ -10,8 +11,6 @@ use crate::properties::RawProperties;
 use crate::reply_code::ReplyCode;
 use bytes::Bytes;
 use warren_units::bounds::SHARED_SIZE_BYTES_MIN;
-
-use crate::assembler::CONTENT_SIZE_BYTES_MAX;
 
 /// No method with content is larger, its strings being short: what is kept aside stays small.
 const METHOD_SIZE_BYTES_MAX: usize = 1024;
@@ -228,5 +227,39 @@ impl Collecting {
             head: Some(self.head.into_boxed_slice()),
             body: Body::Owned(Bytes::from(self.body)),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn collecting(size: usize) -> Collecting {
+        let header = [0; CONTENT_HEADER_SIZE_BYTES + 2];
+        Collecting::new(MethodId::default(), vec![0; 9], &header, size as u64).unwrap()
+    }
+
+    #[test]
+    fn memory_grows_with_bytes_not_with_promises() {
+        const SIZE_BYTES: usize = 16 * 1024 * 1024;
+        let part = vec![7; 100_000];
+        let mut body = collecting(SIZE_BYTES);
+        assert_eq!(body.body.capacity(), 0);
+        while body.body.len() < SIZE_BYTES {
+            body.append(&part[..part.len().min(SIZE_BYTES - body.body.len())]).unwrap();
+            let bound = (2 * body.body.len()).max(COLLECTED_SIZE_BYTES_FIRST);
+            assert!(body.body.capacity() <= bound.min(SIZE_BYTES), "{}", body.body.capacity());
+        }
+        assert_eq!(body.body.capacity(), SIZE_BYTES);
+        let Taken::Whole(content) = body.taken(1) else { panic!("the body is whole") };
+        assert_eq!(content.body(b"").len(), SIZE_BYTES);
+    }
+
+    #[test]
+    fn a_body_of_usual_size_is_one_allocation() {
+        let mut body = collecting(300_000);
+        body.append(&[7; 4088]).unwrap();
+        assert_eq!(body.body.capacity(), 300_000);
+        assert!(body.append(&[7; 300_000]).is_err());
     }
 }

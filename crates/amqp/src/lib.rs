@@ -15,6 +15,8 @@ pub mod field_table;
 pub mod frame;
 pub mod method;
 pub mod methods;
+#[cfg(test)]
+mod oracle;
 pub mod properties;
 pub mod reply_code;
 pub mod table;

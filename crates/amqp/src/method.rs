@@ -117,6 +117,12 @@ macro_rules! methods {
                 }
             }
 
+            /// One of each method, in the order of the table.
+            #[cfg(test)]
+            pub(crate) fn one_of_each(source: &mut crate::wire::tests::Source<'a>) -> Vec<Method<'a>> {
+                vec![$(Method::$method($method { $($field: source.next::<$domain>()),* })),*]
+            }
+
             pub fn id(&self) -> MethodId {
                 match self {
                     $(Method::$method(_) => <$method>::ID,)*

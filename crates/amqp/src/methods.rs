@@ -140,3 +140,70 @@ methods! {
     90 30 "tx.rollback" TxRollback {}
     90 31 "tx.rollback-ok" TxRollbackOk {}
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::field_table::tests::any_table;
+    use crate::reply_code::ReplyCode;
+    use crate::wire::tests::Source;
+    use proptest::prelude::*;
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
+        #[test]
+        fn every_method_comes_back(
+            bytes in proptest::collection::vec(any::<u8>(), 1..40),
+            text in proptest::string::string_regex("[a-zé.#]{0,100}").unwrap(),
+            table in any_table(),
+        ) {
+            let mut buffer = Vec::new();
+            let table = table.as_table(&mut buffer);
+            let methods = Method::one_of_each(&mut Source { bytes: &bytes, position: 0, text: &text, table });
+            prop_assert_eq!(methods.len(), MethodId::ALL.len());
+            for method in methods {
+                let mut payload = Vec::new();
+                method.encode(&mut payload);
+                prop_assert_eq!(Method::decode(&payload), Ok(method));
+                payload.push(0);
+                prop_assert_eq!(Method::decode(&payload).unwrap_err().code, ReplyCode::FrameError);
+                for cut in 0..payload.len() - 1 {
+                    let error = Method::decode(&payload[..cut]).unwrap_err();
+                    prop_assert!(matches!(error.code, ReplyCode::FrameError | ReplyCode::CommandInvalid));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn malformed_methods_are_answered_as_rabbitmq_answers_them() {
+        let rows: [(&[u8], &str); 6] = [
+            (b"\x00\x3c", "FRAME_ERROR - cannot decode <<0,60>>"),
+            (b"\x00\x3c\x00\x50\x01\x02", "FRAME_ERROR - cannot decode <<1,2>>"),
+            (b"\x00\x55\x00\x0b\x07", "FRAME_ERROR - cannot decode <<7>>"),
+            (b"\x00\x3c\x00\x1f\x02\xff\xff", "FRAME_ERROR - Malformed UTF-8 in shortstr"),
+            (b"\x00\x07\x00\x01", "COMMAND_INVALID - unknown method {7,1}"),
+            (
+                b"\x00\x32\x00\x0a\0\0\0\0\0\0\0\x03\x01k?",
+                "SYNTAX_ERROR - field table holds a value of the unknown type 63",
+            ),
+        ];
+        for (payload, text) in rows {
+            assert_eq!(Method::decode(payload).unwrap_err().reply_text(), text);
+        }
+        let any_name = b"\x00\x3c\x00\x28\0\0\x01\xff\x02\xfe\xfd\x01";
+        let Ok(Method::BasicPublish(publish)) = Method::decode(any_name) else {
+            panic!("names of methods with content are not checked");
+        };
+        assert_eq!((publish.exchange.as_bytes(), publish.exchange.as_str()), (&b"\xff"[..], None));
+    }
+
+    #[test]
+    fn four_methods_have_content() {
+        let with_content = MethodId::ALL.iter().filter(|id| id.has_content() == Some(true));
+        let ids: Vec<_> = with_content.copied().collect();
+        assert_eq!(ids, [BasicPublish::ID, BasicReturn::ID, BasicDeliver::ID, BasicGetOk::ID]);
+        assert_eq!(MethodId { class: 60, method: 41 }.has_content(), None);
+    }
+}

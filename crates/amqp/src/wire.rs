@@ -249,8 +249,70 @@ impl<'a> Domain<'a> for Table<'a> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
+
+    /// Values of every domain, made from arbitrary bytes, for tests that fill whole methods.
+    pub(crate) struct Source<'a> {
+        pub(crate) bytes: &'a [u8],
+        pub(crate) position: usize,
+        /// At most 255 bytes of UTF-8.
+        pub(crate) text: &'a str,
+        pub(crate) table: Table<'a>,
+    }
+
+    impl<'a> Source<'a> {
+        pub(crate) fn next<Value: Sample<'a>>(&mut self) -> Value {
+            Value::sample(self)
+        }
+
+        fn octet(&mut self) -> u8 {
+            self.position += 1;
+            self.bytes[self.position % self.bytes.len()].wrapping_add(self.position as u8)
+        }
+    }
+
+    pub(crate) trait Sample<'a> {
+        fn sample(source: &mut Source<'a>) -> Self;
+    }
+
+    macro_rules! integer_samples {
+        ($($integer:ty),*) => {$(
+            impl<'a> Sample<'a> for $integer {
+                fn sample(source: &mut Source<'a>) -> Self {
+                    <$integer>::from_be_bytes(std::array::from_fn(|_| source.octet()))
+                }
+            }
+        )*};
+    }
+
+    integer_samples!(u8, u16, u32, u64);
+
+    impl<'a> Sample<'a> for bool {
+        fn sample(source: &mut Source<'a>) -> Self {
+            source.octet() & 1 != 0
+        }
+    }
+
+    impl<'a> Sample<'a> for ShortStr<'a> {
+        fn sample(source: &mut Source<'a>) -> Self {
+            let size = usize::from(source.octet()).min(source.text.len());
+            ShortStr::truncated(&source.text[..source.text.floor_char_boundary(size)])
+        }
+    }
+
+    impl<'a> Sample<'a> for &'a [u8] {
+        fn sample(source: &mut Source<'a>) -> Self {
+            let bytes = source.text.as_bytes();
+            &bytes[..usize::from(source.octet()).min(bytes.len())]
+        }
+    }
+
+    impl<'a> Sample<'a> for Table<'a> {
+        fn sample(source: &mut Source<'a>) -> Self {
+            source.table
+        }
+    }
 
     #[test]
     fn runs_of_bits_share_octets() {
