@@ -110,9 +110,11 @@ impl Log {
             }
         };
         let Some(effects) = batches.effects(&batch)? else { return Err(bad_effects(&segment, &batch)) };
+        // The batch's last records may have been given up.
+        let last_held = segment.records().map_or(Lsn::NONE, |(_, last)| last);
         let read = BodyCache {
             first: batch.header.first,
-            last: batch.header.last(),
+            last: batch.header.last().min(last_held),
             effects: effects.to_vec(),
             bodies: read_bodies(&segment, &batch)?,
         };

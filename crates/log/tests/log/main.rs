@@ -1,0 +1,7 @@
+//! The log on the disk that forgets, tears and fails.
+
+mod crashes;
+mod faults;
+mod reading;
+mod records;
+mod tails;

@@ -1,0 +1,111 @@
+//! Reading back across segments, giving up the oldest and the newest records.
+
+use crate::records::{Content, append, open, plain, random_content, read, try_read};
+use warren_log::{Log, LogError};
+use warren_sim::{Random, SimDisk};
+use warren_units::{Epoch, Lsn};
+
+fn many_records(log: &Log, random: &mut Random, count: usize) -> Vec<Content> {
+    let records: Vec<Content> = (0..count).map(|_| random_content(random)).collect();
+    for batch in records.chunks(3) {
+        append(log, batch);
+        log.sync().unwrap();
+    }
+    records
+}
+
+#[test]
+fn replay_begins_at_any_record_and_bodies_survive_a_restart() {
+    let random = &mut Random::new(5);
+    let disk = SimDisk::new();
+    let (log, _) = open(&disk);
+    let records = many_records(&log, random, 300);
+    assert!(log.segments().unwrap().len() > 5);
+    let (again, _) = open(&disk.kill());
+    for from in 1..=records.len() + 1 {
+        let expected =
+            records.iter().cloned().zip(1..).skip(from - 1).map(|(content, lsn)| (Lsn(lsn), content));
+        assert!(try_read(&again, Lsn(from as u64)).unwrap().into_iter().eq(expected), "from {from}");
+    }
+    assert!(matches!(again.read_body(Lsn(301), 0), Err(LogError::NoBody { .. })));
+    assert!(matches!(try_read(&again, Lsn(302)), Err(LogError::Missing { last: Lsn(300), .. })));
+    assert_eq!((log.verify().unwrap(), again.verify().unwrap()), (300, 300));
+}
+
+#[test]
+fn damaged_bodies_are_seen_when_they_are_read() {
+    let disk = SimDisk::new();
+    let (log, _) = open(&disk);
+    append(&log, &[(b"effects".to_vec(), vec![vec![b'x'; 100]])]);
+    log.close().unwrap();
+    let at = disk.content("log-0000000000000001").windows(4).position(|bytes| bytes == b"xxxx").unwrap();
+    disk.flip_bit("log-0000000000000001", at as u64 * 8);
+    let (log, _) = open(&disk);
+    let mut count = 0;
+    log.replay(Lsn(1), |_, _| {
+        count += 1;
+        Ok::<(), LogError>(())
+    })
+    .unwrap();
+    assert_eq!(count, 1);
+    assert!(matches!(log.read_body(Lsn(1), 0), Err(LogError::Corrupt { .. })));
+    assert!(matches!(log.verify(), Err(LogError::Corrupt { .. })));
+}
+
+#[test]
+fn the_oldest_segments_go_when_all_their_records_may() {
+    let random = &mut Random::new(6);
+    let disk = SimDisk::new();
+    let (log, _) = open(&disk);
+    let records = many_records(&log, random, 200);
+    let segments = log.segments().unwrap();
+    let third = &segments[2];
+    assert_eq!(log.remove_segments_before(Lsn::NONE).unwrap(), 0);
+    let freed = log.remove_segments_before(third.last).unwrap();
+    assert_eq!(freed, segments[0].size_bytes + segments[1].size_bytes);
+    for log in [log, open(&disk.crash(random)).0] {
+        assert_eq!(log.segments().unwrap()[0].first, third.first);
+        assert!(matches!(try_read(&log, Lsn(1)), Err(LogError::Missing { .. })));
+        let rest = try_read(&log, third.first).unwrap();
+        assert!(
+            rest.into_iter()
+                .map(|(_, content)| content)
+                .eq(records[third.first.0 as usize - 1..].iter().cloned())
+        );
+    }
+    // The segment that opens an epoch says where the log begins, even before it holds a record.
+    let disk = disk.kill();
+    let (log, _) = open(&disk);
+    log.remove_segments_before(Lsn(1000)).unwrap();
+    assert_eq!(log.segments().unwrap(), []);
+    assert_eq!(open(&disk.crash(random)).1.last, Lsn(200));
+    append(&log, &[plain(1, 10)]);
+    log.sync().unwrap();
+    let (log, recovery) = open(&disk.crash(random));
+    assert_eq!((recovery.first, recovery.last), (Lsn(201), Lsn(201)));
+    assert_eq!(try_read(&log, Lsn::NONE).unwrap().len(), 1);
+}
+
+#[test]
+fn records_behind_a_truncation_never_come_back() {
+    for seed in 0..100 {
+        let random = &mut Random::new(seed);
+        let disk = SimDisk::new();
+        let (log, _) = open(&disk);
+        let mut records = many_records(&log, random, 100);
+        let mut epoch = 1;
+        for _ in 0..3 {
+            let keep = random.below(records.len() as u64 + 1);
+            log.truncate_after(Lsn(keep)).unwrap();
+            epoch += 1;
+            records.truncate(keep as usize);
+            assert_eq!(read(&log), records, "seed {seed}");
+            assert_eq!(read(&open(&disk.crash(random)).0), records, "seed {seed}");
+            records.extend(many_records(&log, random, 10));
+            assert_eq!(read(&log), records, "seed {seed}");
+        }
+        let (log, recovery) = open(&disk.crash(random));
+        assert_eq!(recovery.epoch, Epoch(epoch + 1));
+        assert_eq!(read(&log), records, "seed {seed}");
+    }
+}
