@@ -1,0 +1,220 @@
+//! The log's disk: one directory of real files, locked against other processes. Knows no format.
+
+use rustix::fs::{FlockOperation, flock};
+use rustix::io::Errno;
+use std::fs::{File, OpenOptions};
+use std::io::{Error, ErrorKind, IoSlice, Result};
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use warren_log::{Disk, DiskFile};
+
+const LOCK_FILE_NAME: &str = "lock";
+const ZEROS_SIZE_BYTES: usize = 256 * 1024;
+
+/// The directory stays locked as long as this lives.
+pub struct Directory {
+    path: PathBuf,
+    directory: File,
+    _lock: File,
+}
+
+impl Directory {
+    /// Opens the directory, or makes it.
+    ///
+    /// # Errors
+    /// `ErrorKind::WouldBlock` if another process has it.
+    pub fn open(path: &Path) -> Result<Directory> {
+        std::fs::create_dir_all(path)?;
+        let lock = OpenOptions::new().write(true).create(true).truncate(false).open(path.join(LOCK_FILE_NAME))?;
+        flock(&lock, FlockOperation::NonBlockingLockExclusive)?;
+        let directory = File::open(path)?;
+        // Where the directory itself is new, its name must last too.
+        if let Some(parent) = path.canonicalize()?.parent() {
+            File::open(parent)?.sync_all()?;
+        }
+        Ok(Directory { path: path.to_owned(), directory, _lock: lock })
+    }
+}
+
+impl Disk for Directory {
+    fn list(&self) -> Result<Vec<String>> {
+        let entries = std::fs::read_dir(&self.path)?;
+        let names = entries.map(|entry| Ok(entry?.file_name().into_string().ok()));
+        names.filter_map(Result::transpose).collect()
+    }
+
+    fn create(&self, name: &str, size: u64) -> Result<Arc<dyn DiskFile>> {
+        let path = self.path.join(name);
+        let file = OpenOptions::new().read(true).write(true).create(true).truncate(true).open(&path)?;
+        if let Err(error) = make_room(&file, 0, size) {
+            drop(file);
+            std::fs::remove_file(&path)?;
+            return Err(error);
+        }
+        Ok(Arc::new(DirectoryFile { file }))
+    }
+
+    fn open(&self, name: &str) -> Result<Arc<dyn DiskFile>> {
+        let file = OpenOptions::new().read(true).write(true).open(self.path.join(name))?;
+        Ok(Arc::new(DirectoryFile { file }))
+    }
+
+    fn remove(&self, name: &str) -> Result<()> {
+        std::fs::remove_file(self.path.join(name))
+    }
+
+    fn sync_directory(&self) -> Result<()> {
+        self.directory.sync_all()
+    }
+}
+
+struct DirectoryFile {
+    file: File,
+}
+
+impl DiskFile for DirectoryFile {
+    fn size(&self) -> Result<u64> {
+        Ok(self.file.metadata()?.len())
+    }
+
+    fn allocate(&self, size: u64) -> Result<()> {
+        make_room(&self.file, self.size()?, size)
+    }
+
+    fn truncate(&self, size: u64) -> Result<()> {
+        self.file.set_len(size)
+    }
+
+    fn read_at(&self, offset: u64, buffer: &mut [u8]) -> Result<()> {
+        self.file.read_exact_at(buffer, offset)
+    }
+
+    fn write_at(&self, mut offset: u64, mut slices: &mut [IoSlice<'_>]) -> Result<()> {
+        // A piece without bytes would look like a write that makes no progress.
+        IoSlice::advance_slices(&mut slices, 0);
+        while !slices.is_empty() {
+            match rustix::io::pwritev(&self.file, slices, offset) {
+                Ok(0) => return Err(Error::from(ErrorKind::WriteZero)),
+                Ok(written) => {
+                    offset += written as u64;
+                    IoSlice::advance_slices(&mut slices, written);
+                }
+                Err(Errno::INTR) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(())
+    }
+
+    fn sync(&self) -> Result<()> {
+        self.file.sync_data()
+    }
+}
+
+/// Sees to it that the bytes from `from` to `to` exist and have their room on the disk.
+fn make_room(file: &File, from: u64, to: u64) -> Result<()> {
+    if to <= from {
+        return Ok(());
+    }
+    #[cfg(target_os = "linux")]
+    match rustix::fs::fallocate(file, rustix::fs::FallocateFlags::empty(), from, to - from) {
+        // Some file systems cannot, and some sandboxes do not let us.
+        Err(Errno::OPNOTSUPP | Errno::NOSYS | Errno::PERM) => {}
+        done => return Ok(done?),
+    }
+    let zeros = vec![0; ZEROS_SIZE_BYTES];
+    let mut offset = from;
+    while offset < to {
+        let size = (to - offset).min(ZEROS_SIZE_BYTES as u64);
+        file.write_all_at(&zeros[..size as usize], offset)?;
+        offset += size;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use warren_log::{Log, LogError, LogOptions};
+    use warren_units::{Batch, Lsn};
+
+    /// A fresh directory, deleted at the end.
+    struct Scratch(PathBuf);
+
+    impl Scratch {
+        fn new(name: &str) -> Scratch {
+            let path = std::env::temp_dir().join(format!("warren-disk-{name}-{}", std::process::id()));
+            let _ = std::fs::remove_dir_all(&path);
+            Scratch(path)
+        }
+    }
+
+    impl Drop for Scratch {
+        fn drop(&mut self) {
+            let _ = std::fs::remove_dir_all(&self.0);
+        }
+    }
+
+    #[test]
+    fn a_directory_has_one_owner() {
+        let scratch = Scratch::new("owner");
+        let first = Directory::open(&scratch.0).unwrap();
+        assert_eq!(Directory::open(&scratch.0).err().unwrap().kind(), ErrorKind::WouldBlock);
+        drop(first);
+        Directory::open(&scratch.0).unwrap();
+    }
+
+    #[test]
+    fn files_keep_what_is_written_in_pieces() {
+        let scratch = Scratch::new("pieces");
+        let disk = Directory::open(&scratch.0).unwrap();
+        let file = disk.create("a", 10_000).unwrap();
+        let pieces = [&b""[..], b"one", b"", b"two", b""];
+        file.write_at(100, &mut pieces.map(IoSlice::new)).unwrap();
+        file.write_at(200, &mut [IoSlice::new(b"")]).unwrap();
+        file.allocate(20_000).unwrap();
+        file.sync().unwrap();
+        disk.sync_directory().unwrap();
+        let file = disk.open("a").unwrap();
+        let mut read = [9; 8];
+        file.read_at(99, &mut read).unwrap();
+        assert_eq!((&read, file.size().unwrap()), (b"\0onetwo\0", 20_000));
+        file.truncate(102).unwrap();
+        assert_eq!(file.read_at(99, &mut read).unwrap_err().kind(), ErrorKind::UnexpectedEof);
+        disk.remove("a").unwrap();
+        assert_eq!(disk.list().unwrap(), [LOCK_FILE_NAME]);
+        assert_eq!(disk.open("a").err().unwrap().kind(), ErrorKind::NotFound);
+    }
+
+    #[test]
+    fn the_log_comes_back_from_real_files() {
+        let scratch = Scratch::new("log");
+        let options = LogOptions { segment_size_bytes: 64 * 1024, salt: 1 };
+        for round in 0..4u64 {
+            let disk = Arc::new(Directory::open(&scratch.0).unwrap());
+            let (log, recovery) = Log::open(disk, options).unwrap();
+            assert_eq!(recovery.last, Lsn(round * 100));
+            let mut records = 0u64;
+            log.replay(Lsn(1), |record, _| {
+                records += 1;
+                assert_eq!(record.effects, record.lsn.0.to_le_bytes().repeat(200));
+                Ok::<(), LogError>(())
+            })
+            .unwrap();
+            assert_eq!(records, round * 100);
+            let mut batch = Batch::new(recovery.last.next());
+            for _ in 0..100 {
+                let lsn = batch.next_lsn();
+                batch.effect().extend(&lsn.0.to_le_bytes().repeat(200));
+                batch.finish_record();
+                let filled = batch.take();
+                batch.recycle(log.write(log.reserve(filled).unwrap()).unwrap());
+            }
+            log.sync().unwrap();
+            if round % 2 == 0 {
+                log.close().unwrap();
+            }
+        }
+    }
+}
