@@ -26,7 +26,8 @@ impl Directory {
     /// `ErrorKind::WouldBlock` if another process has it.
     pub fn open(path: &Path) -> Result<Directory> {
         std::fs::create_dir_all(path)?;
-        let lock = OpenOptions::new().write(true).create(true).truncate(false).open(path.join(LOCK_FILE_NAME))?;
+        let lock =
+            OpenOptions::new().write(true).create(true).truncate(false).open(path.join(LOCK_FILE_NAME))?;
         flock(&lock, FlockOperation::NonBlockingLockExclusive)?;
         let directory = File::open(path)?;
         // Where the directory itself is new, its name must last too.
