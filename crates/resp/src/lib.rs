@@ -6,5 +6,5 @@ pub mod decode;
 pub mod inline;
 pub mod reply;
 
-pub use decode::{Args, Commands, Decoder, ProtocolError};
+pub use decode::{Args, Commands, Decoder, Limits, OwnedArgs, ProtocolError};
 pub use reply::{Protocol, Reply};

@@ -1,0 +1,114 @@
+//! Reading numbers out of arguments, as strictly as Redis does.
+
+use crate::command::CommandError;
+
+/// A decimal i64 in canonical form: no blanks, no plus, no leading zeros.
+#[inline]
+pub fn integer(text: &[u8]) -> Option<i64> {
+    let (negative, digits) = match text {
+        [b'-', digits @ ..] => (true, digits),
+        digits => (false, digits),
+    };
+    if digits.is_empty() || digits.len() > 19 || (digits[0] == b'0' && (digits.len() > 1 || negative)) {
+        return None;
+    }
+    let mut value = 0u64;
+    for digit in digits {
+        if !digit.is_ascii_digit() {
+            return None;
+        }
+        value = value.checked_mul(10)?.checked_add(u64::from(digit - b'0'))?;
+    }
+    if negative { 0i64.checked_sub_unsigned(value) } else { i64::try_from(value).ok() }
+}
+
+/// # Errors
+/// `ERR value is not an integer or out of range`.
+pub fn need_integer(text: &[u8]) -> Result<i64, CommandError> {
+    integer(text).ok_or(CommandError::NotInteger)
+}
+
+/// A float as strtold reads it, whole argument, `inf` in its spellings, hexadecimal not; never NaN.
+pub fn float(text: &[u8]) -> Option<f64> {
+    let text = std::str::from_utf8(text).ok()?;
+    let first = text.bytes().next()?;
+    if !(first.is_ascii_digit() || matches!(first, b'+' | b'-' | b'.' | b'i' | b'I')) {
+        return None;
+    }
+    text.parse::<f64>().ok().filter(|value| !value.is_nan())
+}
+
+/// # Errors
+/// `ERR value is not a valid float`.
+pub fn need_float(text: &[u8]) -> Result<f64, CommandError> {
+    float(text).ok_or(CommandError::NotFloat)
+}
+
+/// Whether an argument is this option, in any case. `option` is upper case.
+#[inline]
+pub fn is_option(argument: &[u8], option: &str) -> bool {
+    argument.eq_ignore_ascii_case(option.as_bytes())
+}
+
+/// A double as Redis prints it (`%.17g`, shortest form that reads back, `inf`, `-inf`, no trailing `.0`).
+pub fn format_double(value: f64) -> String {
+    if value.is_infinite() {
+        return if value > 0.0 { "inf" } else { "-inf" }.to_owned();
+    }
+    if value == 0.0 {
+        return if value.is_sign_negative() { "-0" } else { "0" }.to_owned();
+    }
+    let magnitude = value.abs();
+    if magnitude < 1e17 && magnitude >= 1e-4 {
+        return format!("{value}");
+    }
+    // Exponent form with at least two exponent digits, as C prints it.
+    let text = format!("{value:e}");
+    let (mantissa, exponent) = text.split_once('e').expect("LowerExp writes an exponent");
+    let exponent: i32 = exponent.parse().expect("LowerExp writes an integer exponent");
+    let sign = if exponent < 0 { '-' } else { '+' };
+    format!("{mantissa}e{sign}{:02}", exponent.abs())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn integers_are_canonical() {
+        for (text, expected) in [
+            ("0", Some(0)),
+            ("-1", Some(-1)),
+            ("9223372036854775807", Some(i64::MAX)),
+            ("-9223372036854775808", Some(i64::MIN)),
+            ("9223372036854775808", None),
+            ("01", None),
+            ("-0", None),
+            ("+1", None),
+            (" 1", None),
+            ("", None),
+            ("-", None),
+        ] {
+            assert_eq!(integer(text.as_bytes()), expected, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn doubles_are_printed_as_redis_does() {
+        for (value, expected) in [
+            (3.0, "3"),
+            (0.1, "0.1"),
+            (-2.5, "-2.5"),
+            (1e20, "1e+20"),
+            (1.5e-7, "1.5e-07"),
+            (f64::INFINITY, "inf"),
+            (12345678901234567.0, "12345678901234568"),
+        ] {
+            assert_eq!(format_double(value), expected);
+        }
+        assert_eq!(float(b"1e3"), Some(1000.0));
+        assert_eq!(float(b"-inf"), Some(f64::NEG_INFINITY));
+        assert_eq!(float(b"nan"), None);
+        assert_eq!(float(b" 1"), None);
+    }
+}
