@@ -1,6 +1,325 @@
-//! Where the keys of all databases live.
+//! The keyspace: databases of keys, changed only through effects.
+//!
+//! Reads go anywhere through [`Keyspace::find`] and the typed getters; every change is an [`effects::Effect`],
+//! applied live, at recovery and by replicas through the same code. No replies, no sessions, no clock.
 
+pub mod codec;
+pub mod effects;
 pub mod entry;
 pub mod expires;
+pub mod notices;
 pub mod string;
 pub mod table;
+
+use crate::command::CommandError;
+use crate::values::{Hash, Limits, List, Set, SortedSet};
+use entry::Entry;
+use expires::Expires;
+use notices::Notices;
+use string::StringRef;
+use table::{Garbage, Slot, Table};
+use warren_units::UnixMillis;
+use warren_units::bounds::DATABASE_COUNT;
+
+/// A value that is not a string.
+#[derive(Debug, Clone)]
+pub enum Container {
+    List(Box<List>),
+    Hash(Box<Hash>),
+    Set(Box<Set>),
+    SortedSet(Box<SortedSet>),
+}
+
+pub type KeyEntry = Entry<Container>;
+
+/// The type of a value, as TYPE names it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Kind {
+    String,
+    List,
+    Hash,
+    Set,
+    SortedSet,
+}
+
+impl Kind {
+    pub const ALL: [Kind; 5] = [Kind::String, Kind::List, Kind::Hash, Kind::Set, Kind::SortedSet];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Kind::String => "string",
+            Kind::List => "list",
+            Kind::Hash => "hash",
+            Kind::Set => "set",
+            Kind::SortedSet => "zset",
+        }
+    }
+
+    pub fn of(entry: &KeyEntry) -> Kind {
+        match entry.container() {
+            None => Kind::String,
+            Some(Container::List(_)) => Kind::List,
+            Some(Container::Hash(_)) => Kind::Hash,
+            Some(Container::Set(_)) => Kind::Set,
+            Some(Container::SortedSet(_)) => Kind::SortedSet,
+        }
+    }
+}
+
+/// A key and where it was found: what an effect carries so that it need not look it up again. It is good
+/// until the next change of its database.
+#[derive(Clone, Copy, Debug)]
+pub struct Place<'a> {
+    pub database: u8,
+    pub key: &'a [u8],
+    pub hash: u64,
+    /// `None`: there is no such key.
+    pub slot: Option<Slot>,
+}
+
+/// One numbered database.
+pub struct Database {
+    pub table: Table<Container>,
+    pub expires: Expires,
+}
+
+/// All databases and what is known about who waits for changes in them.
+pub struct Keyspace {
+    databases: Vec<Database>,
+    seed: u64,
+    /// Limits of the compact encodings.
+    pub limits: Limits,
+    pub notices: Notices,
+    /// Large values that were removed: freed outside the engine.
+    garbage: Vec<KeyspaceGarbage>,
+    /// Counts changes, so that a step knows whether it made any.
+    pub change_count: u64,
+}
+
+/// Something large that has left the keyspace; dropping it is all there is to do, on any thread.
+pub enum KeyspaceGarbage {
+    Value(KeyEntry),
+    Table(Garbage<Container>),
+}
+
+impl Keyspace {
+    /// An empty keyspace; `seed` keys all its hashes.
+    pub fn new(seed: u64) -> Keyspace {
+        let database = || Database { table: Table::new(seed), expires: Expires::new() };
+        Keyspace {
+            databases: (0..DATABASE_COUNT).map(|_| database()).collect(),
+            seed,
+            limits: Limits { hash_seed: seed, ..Limits::default() },
+            notices: Notices::default(),
+            garbage: Vec::new(),
+            change_count: 0,
+        }
+    }
+
+    pub fn seed(&self) -> u64 {
+        self.seed
+    }
+
+    #[inline]
+    pub fn database(&self, database: u8) -> &Database {
+        &self.databases[database as usize]
+    }
+
+    #[inline]
+    pub(crate) fn database_mut(&mut self, database: u8) -> &mut Database {
+        &mut self.databases[database as usize]
+    }
+
+    /// Looks a key up, expired or not.
+    #[inline]
+    pub fn find<'a>(&mut self, database: u8, key: &'a [u8]) -> Place<'a> {
+        let table = &mut self.databases[database as usize].table;
+        let hash = table.hash(key);
+        Place { database, key, hash, slot: table.find(hash, key) }
+    }
+
+    /// The entry at a place.
+    #[inline]
+    pub fn entry(&self, place: Place<'_>) -> Option<&KeyEntry> {
+        self.databases[place.database as usize].table.get(place.slot?)
+    }
+
+    #[inline]
+    pub(crate) fn entry_mut(&mut self, place: Place<'_>) -> Option<&mut KeyEntry> {
+        self.databases[place.database as usize].table.get_mut(place.slot?)
+    }
+
+    /// True where the key has a deadline that has passed. Reads treat it as absent.
+    #[inline]
+    pub fn is_expired(&self, place: Place<'_>, now: UnixMillis) -> bool {
+        self.entry(place).and_then(KeyEntry::expire_at).is_some_and(|deadline| deadline <= now)
+    }
+
+    /// The string at a place; `None` if there is no key.
+    ///
+    /// # Errors
+    /// WRONGTYPE. The same holds for the getters below.
+    #[inline]
+    pub fn string(&self, place: Place<'_>) -> Result<Option<StringRef<'_>>, CommandError> {
+        match self.entry(place) {
+            None => Ok(None),
+            Some(entry) => entry.string().map(Some).ok_or(CommandError::WrongType),
+        }
+    }
+
+    pub fn list(&self, place: Place<'_>) -> Result<Option<&List>, CommandError> {
+        self.container(place, |container| match container {
+            Container::List(list) => Some(&**list),
+            _ => None,
+        })
+    }
+
+    pub fn hash(&self, place: Place<'_>) -> Result<Option<&Hash>, CommandError> {
+        self.container(place, |container| match container {
+            Container::Hash(hash) => Some(&**hash),
+            _ => None,
+        })
+    }
+
+    pub fn set(&self, place: Place<'_>) -> Result<Option<&Set>, CommandError> {
+        self.container(place, |container| match container {
+            Container::Set(set) => Some(&**set),
+            _ => None,
+        })
+    }
+
+    pub fn sorted_set(&self, place: Place<'_>) -> Result<Option<&SortedSet>, CommandError> {
+        self.container(place, |container| match container {
+            Container::SortedSet(sorted_set) => Some(&**sorted_set),
+            _ => None,
+        })
+    }
+
+    fn container<'k, T>(
+        &'k self,
+        place: Place<'_>,
+        pick: impl FnOnce(&'k Container) -> Option<&'k T>,
+    ) -> Result<Option<&'k T>, CommandError> {
+        let Some(entry) = self.entry(place) else { return Ok(None) };
+        entry.container().and_then(pick).map(Some).ok_or(CommandError::WrongType)
+    }
+
+    /// What left the keyspace and is large; to be dropped outside the engine.
+    pub fn take_garbage(&mut self) -> Vec<KeyspaceGarbage> {
+        std::mem::take(&mut self.garbage)
+    }
+
+    pub fn has_garbage(&self) -> bool {
+        !self.garbage.is_empty()
+    }
+
+    // What follows is the one mutation path: only effects call it.
+
+    /// Puts an entry at a place, over the one that is there.
+    pub(crate) fn put(&mut self, place: Place<'_>, entry: KeyEntry) {
+        let database = &mut self.databases[place.database as usize];
+        let deadline = entry.expire_at();
+        if let Some(slot) = place.slot {
+            let old = database.table.replace(slot, entry);
+            let old_deadline = old.expire_at();
+            database.expires.change(place.key, place.hash, old_deadline, deadline);
+            self.discard(old);
+        } else {
+            database.table.insert(place.hash, entry);
+            database.expires.change(place.key, place.hash, None, deadline);
+        }
+        self.changed(place);
+    }
+
+    /// Takes the entry at a place out.
+    pub(crate) fn take(&mut self, place: Place<'_>) -> Option<KeyEntry> {
+        let database = &mut self.databases[place.database as usize];
+        let entry = database.table.remove(place.slot?);
+        database.expires.change(place.key, place.hash, entry.expire_at(), None);
+        self.changed(place);
+        Some(entry)
+    }
+
+    /// Sets or clears the deadline of the key at a place.
+    pub(crate) fn set_deadline(&mut self, place: Place<'_>, deadline: Option<UnixMillis>) {
+        let database = &mut self.databases[place.database as usize];
+        let Some(entry) = place.slot.and_then(|slot| database.table.get_mut(slot)) else { return };
+        let old = entry.expire_at();
+        if old != deadline {
+            entry.set_expire_at(deadline);
+            database.expires.change(place.key, place.hash, old, deadline);
+        }
+    }
+
+    /// The container at a place for a change; made empty by `make` where there is no key.
+    pub(crate) fn container_or_insert(
+        &mut self,
+        place: Place<'_>,
+        make: impl FnOnce() -> Container,
+    ) -> &mut Container {
+        self.changed(place);
+        let table = &mut self.databases[place.database as usize].table;
+        let slot = match place.slot {
+            Some(slot) => slot,
+            None => table.insert(place.hash, Entry::new_container(place.key, make())),
+        };
+        let entry = table.get_mut(slot).expect("the place of an effect is current");
+        entry.container_mut().expect("an effect meets the type it was decided for")
+    }
+
+    /// The container at a place for a change; `None` if there is no key or it is a string.
+    pub(crate) fn container_mut(&mut self, place: Place<'_>) -> Option<&mut Container> {
+        self.entry_mut(place)?.container_mut()
+    }
+
+    /// Something was removed from the container at a place; an empty one goes.
+    pub(crate) fn removed_from(&mut self, place: Place<'_>, is_empty: bool) {
+        if is_empty {
+            self.take(place);
+        } else {
+            self.changed(place);
+        }
+    }
+
+    /// Frees an entry: at once where that is quick, as garbage where not.
+    pub(crate) fn discard(&mut self, entry: KeyEntry) {
+        if is_large(&entry) {
+            self.garbage.push(KeyspaceGarbage::Value(entry));
+        }
+    }
+
+    /// FLUSHDB: the old table becomes garbage.
+    pub(crate) fn flush(&mut self, database: u8) {
+        let old = &mut self.databases[database as usize];
+        self.garbage.push(KeyspaceGarbage::Table(old.table.clear()));
+        old.expires = Expires::new();
+        self.change_count += 1;
+        self.notices.database_changed(database);
+    }
+
+    pub(crate) fn swap(&mut self, first: u8, second: u8) {
+        self.databases.swap(first as usize, second as usize);
+        self.change_count += 1;
+        self.notices.database_changed(first);
+        self.notices.database_changed(second);
+    }
+
+    /// Every change of a key passes here.
+    #[inline]
+    pub(crate) fn changed(&mut self, place: Place<'_>) {
+        self.change_count += 1;
+        if self.notices.is_watched() {
+            self.notices.key_changed(place.database, place.key);
+        }
+    }
+}
+
+fn is_large(entry: &KeyEntry) -> bool {
+    match entry.container() {
+        None => false,
+        Some(Container::List(list)) => list.len() > 64,
+        Some(Container::Hash(hash)) => hash.len() > 64,
+        Some(Container::Set(set)) => set.len() > 64,
+        Some(Container::SortedSet(sorted_set)) => sorted_set.len() > 64,
+    }
+}
