@@ -246,7 +246,9 @@ impl CommandSpec {
             Keys::None => Vec::new(),
             Keys::Range { first, last, step } => range(first, last, step).collect(),
             Keys::Counted { count_at } => counted(count_at).collect(),
-            Keys::RangeAndCounted { first, count_at } => range(first, first, 1).chain(counted(count_at)).collect(),
+            Keys::RangeAndCounted { first, count_at } => {
+                range(first, first, 1).chain(counted(count_at)).collect()
+            }
             Keys::Found(find) => find(args),
         }
     }

@@ -7,6 +7,7 @@ pub mod codec;
 pub mod effects;
 pub mod entry;
 pub mod expires;
+pub mod expiry;
 pub mod notices;
 pub mod string;
 pub mod table;
@@ -22,12 +23,23 @@ use warren_units::UnixMillis;
 use warren_units::bounds::DATABASE_COUNT;
 
 /// A value that is not a string.
-#[derive(Debug, Clone)]
 pub enum Container {
     List(Box<List>),
     Hash(Box<Hash>),
     Set(Box<Set>),
     SortedSet(Box<SortedSet>),
+}
+
+/// A copy in constant time: both share their chunks until one of them changes.
+impl Clone for Container {
+    fn clone(&self) -> Container {
+        match self {
+            Container::List(list) => Container::List(Box::new(list.freeze())),
+            Container::Hash(hash) => Container::Hash(Box::new(hash.freeze())),
+            Container::Set(set) => Container::Set(Box::new(set.freeze())),
+            Container::SortedSet(sorted_set) => Container::SortedSet(Box::new(sorted_set.freeze())),
+        }
+    }
 }
 
 pub type KeyEntry = Entry<Container>;
@@ -105,7 +117,7 @@ pub enum KeyspaceGarbage {
 impl Keyspace {
     /// An empty keyspace; `seed` keys all its hashes.
     pub fn new(seed: u64) -> Keyspace {
-        let database = || Database { table: Table::new(seed), expires: Expires::new() };
+        let database = || Database { table: Table::new(seed), expires: Expires::default() };
         Keyspace {
             databases: (0..DATABASE_COUNT).map(|_| database()).collect(),
             seed,
@@ -132,8 +144,8 @@ impl Keyspace {
 
     /// Looks a key up, expired or not.
     #[inline]
-    pub fn find<'a>(&mut self, database: u8, key: &'a [u8]) -> Place<'a> {
-        let table = &mut self.databases[database as usize].table;
+    pub fn find<'a>(&self, database: u8, key: &'a [u8]) -> Place<'a> {
+        let table = &self.databases[database as usize].table;
         let hash = table.hash(key);
         Place { database, key, hash, slot: table.find(hash, key) }
     }
@@ -141,12 +153,12 @@ impl Keyspace {
     /// The entry at a place.
     #[inline]
     pub fn entry(&self, place: Place<'_>) -> Option<&KeyEntry> {
-        self.databases[place.database as usize].table.get(place.slot?)
+        Some(self.databases[place.database as usize].table.get(place.slot?))
     }
 
     #[inline]
     pub(crate) fn entry_mut(&mut self, place: Place<'_>) -> Option<&mut KeyEntry> {
-        self.databases[place.database as usize].table.get_mut(place.slot?)
+        Some(self.databases[place.database as usize].table.get_mut(place.slot?))
     }
 
     /// True where the key has a deadline that has passed. Reads treat it as absent.
@@ -222,11 +234,11 @@ impl Keyspace {
         if let Some(slot) = place.slot {
             let old = database.table.replace(slot, entry);
             let old_deadline = old.expire_at();
-            database.expires.change(place.key, place.hash, old_deadline, deadline);
+            database.expires.change(place.hash, old_deadline, deadline);
             self.discard(old);
         } else {
             database.table.insert(place.hash, entry);
-            database.expires.change(place.key, place.hash, None, deadline);
+            database.expires.change(place.hash, None, deadline);
         }
         self.changed(place);
     }
@@ -235,7 +247,7 @@ impl Keyspace {
     pub(crate) fn take(&mut self, place: Place<'_>) -> Option<KeyEntry> {
         let database = &mut self.databases[place.database as usize];
         let entry = database.table.remove(place.slot?);
-        database.expires.change(place.key, place.hash, entry.expire_at(), None);
+        database.expires.change(place.hash, entry.expire_at(), None);
         self.changed(place);
         Some(entry)
     }
@@ -243,11 +255,12 @@ impl Keyspace {
     /// Sets or clears the deadline of the key at a place.
     pub(crate) fn set_deadline(&mut self, place: Place<'_>, deadline: Option<UnixMillis>) {
         let database = &mut self.databases[place.database as usize];
-        let Some(entry) = place.slot.and_then(|slot| database.table.get_mut(slot)) else { return };
+        let Some(slot) = place.slot else { return };
+        let entry = database.table.get_mut(slot);
         let old = entry.expire_at();
         if old != deadline {
             entry.set_expire_at(deadline);
-            database.expires.change(place.key, place.hash, old, deadline);
+            database.expires.change(place.hash, old, deadline);
         }
     }
 
@@ -263,8 +276,7 @@ impl Keyspace {
             Some(slot) => slot,
             None => table.insert(place.hash, Entry::new_container(place.key, make())),
         };
-        let entry = table.get_mut(slot).expect("the place of an effect is current");
-        entry.container_mut().expect("an effect meets the type it was decided for")
+        table.get_mut(slot).container_mut().expect("an effect meets the type it was decided for")
     }
 
     /// The container at a place for a change; `None` if there is no key or it is a string.
@@ -292,7 +304,7 @@ impl Keyspace {
     pub(crate) fn flush(&mut self, database: u8) {
         let old = &mut self.databases[database as usize];
         self.garbage.push(KeyspaceGarbage::Table(old.table.clear()));
-        old.expires = Expires::new();
+        old.expires = Expires::default();
         self.change_count += 1;
         self.notices.database_changed(database);
     }

@@ -1,4 +1,26 @@
 //! The keyspace and the Redis commands over it: deterministic, no sockets, no files, no clock.
+//!
+//! - [`keyspace`]: databases of keys, changed only through effects; [`values`] are its containers.
+//! - [`commands`]: the table of commands; [`command`] says what a row is, [`context`] what a handler sees.
+//! - [`Cache`]: sessions, dispatch, blocking, transactions.
+//!
+//! It never knows the broker: what joins both comes in through [`host::Host`].
 
+pub mod blocking;
+pub mod command;
+pub mod commands;
+pub mod context;
+pub mod dispatch;
+pub mod host;
 pub mod keyspace;
+pub mod lookup;
+pub mod parse;
+pub mod pubsub;
+pub mod random;
+pub mod session;
+pub mod sessions;
+pub mod settings;
+pub mod statistics;
 pub mod values;
+
+pub use dispatch::Cache;

@@ -1,7 +1,7 @@
 //! A whole value as bytes: `u8 kind | content`. Part of the log format.
 
-use super::{Container, Kind, KeyEntry};
 use super::entry::{Entry, Value};
+use super::{Container, KeyEntry, Kind};
 use crate::values::{Hash, List, Set, SortedSet};
 
 /// Appends the value of an entry; its key and deadline are not part of it.

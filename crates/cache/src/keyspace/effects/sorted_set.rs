@@ -52,7 +52,7 @@ impl<'a> Effect<'a> for SetScores<'a> {
         let Container::SortedSet(sorted_set) = container else { unreachable!("an effect meets its type") };
         let mut added = 0;
         for (score, member) in self.scored.iter() {
-            added += usize::from(matches!(sorted_set.insert(*member, *score, &limits), Added::Added));
+            added += usize::from(matches!(sorted_set.insert(*member, *score, &limits), Added::New));
         }
         added
     }

@@ -1,0 +1,4 @@
+//! Strings.
+
+pub mod get;
+pub mod set;

@@ -1,0 +1,141 @@
+//! What a command handler sees: keyspace, its client's session, the step and the reply.
+
+use crate::command::CommandError;
+use crate::host::Host;
+use crate::keyspace::effects::Effect;
+use crate::keyspace::effects::key::Delete;
+use crate::keyspace::{Keyspace, Place};
+use crate::lookup::Lookup;
+use crate::pubsub::PubSub;
+use crate::random::Random;
+use crate::session::{Blocked, OnTimeout, Session};
+use crate::sessions::Sessions;
+use crate::settings::Settings;
+use crate::statistics::Statistics;
+use warren_resp::{Args, Reply};
+use warren_units::{Step, UnixMillis};
+
+/// Everything but the reply and the running client.
+pub struct Shared {
+    pub keyspace: Keyspace,
+    pub sessions: Sessions,
+    pub pubsub: PubSub,
+    pub settings: Settings,
+    pub statistics: Statistics,
+    pub random: Random,
+    pub lookup: Lookup,
+    pub started_at: UnixMillis,
+}
+
+/// One command in execution.
+pub struct Context<'a, 's> {
+    pub shared: &'a mut Shared,
+    pub session: &'a mut Session,
+    pub step: &'a mut Step<'s>,
+    pub reply: Reply<'a>,
+    pub host: &'a mut dyn Host,
+    /// The command runs again for a blocked client: it must not be queued behind others anew.
+    pub is_retry: bool,
+    /// The command is part of an EXEC: it must not block.
+    pub is_in_exec: bool,
+    /// Set by [`Context::block`].
+    pub(crate) has_blocked: bool,
+}
+
+impl Context<'_, '_> {
+    pub fn now(&self) -> UnixMillis {
+        self.step.now
+    }
+
+    pub fn keyspace(&self) -> &Keyspace {
+        &self.shared.keyspace
+    }
+
+    /// Looks a key of the selected database up to read it; an expired one is absent. Counts hits and misses.
+    #[inline]
+    pub fn read<'k>(&mut self, key: &'k [u8]) -> Place<'k> {
+        let place = self.peek(self.session.database, key);
+        match place.slot {
+            Some(_) => self.shared.statistics.keyspace_hits += 1,
+            None => self.shared.statistics.keyspace_misses += 1,
+        }
+        place
+    }
+
+    /// As [`Context::read`], of any database and without counting.
+    #[inline]
+    pub fn peek<'k>(&self, database: u8, key: &'k [u8]) -> Place<'k> {
+        let place = self.shared.keyspace.find(database, key);
+        if self.shared.keyspace.is_expired(place, self.step.now) {
+            return Place { slot: None, ..place };
+        }
+        place
+    }
+
+    /// Looks a key of the selected database up to change it; an expired one is removed by an effect first.
+    #[inline]
+    pub fn write<'k>(&mut self, key: &'k [u8]) -> Place<'k> {
+        self.write_in(self.session.database, key)
+    }
+
+    /// As [`Context::write`], of any database.
+    pub fn write_in<'k>(&mut self, database: u8, key: &'k [u8]) -> Place<'k> {
+        let place = self.shared.keyspace.find(database, key);
+        if !self.shared.keyspace.is_expired(place, self.step.now) {
+            return place;
+        }
+        self.apply(Delete { place });
+        self.shared.statistics.expired_keys += 1;
+        Place { slot: None, ..place }
+    }
+
+    /// Applies an effect and enters it into the step's record. Places found before it in the same database
+    /// are out of date afterwards.
+    #[inline]
+    pub fn apply<'e, E: Effect<'e>>(&mut self, effect: E) -> E::Outcome {
+        let out = self.step.batch.effect();
+        out.push(E::TAG);
+        effect.encode(out);
+        effect.apply(&mut self.shared.keyspace)
+    }
+
+    /// Blocks the client on these keys: the command runs again when one of them has changed. The handler
+    /// writes no reply. Inside EXEC, or for a client that cannot wait, writes the timeout's reply at once.
+    ///
+    /// `timeout_seconds` as [`crate::blocking::timeout`] read it; 0 waits for ever.
+    pub fn block(
+        &mut self,
+        args: Args<'_>,
+        keys: &[&[u8]],
+        deadline: Option<UnixMillis>,
+        on_timeout: OnTimeout,
+    ) {
+        if self.is_in_exec {
+            match on_timeout {
+                OnTimeout::Null => self.reply.null(),
+                OnTimeout::NullArray => self.reply.null_array(),
+            }
+            return;
+        }
+        self.has_blocked = true;
+        if self.is_retry {
+            return;
+        }
+        let database = self.session.database;
+        let keys: Vec<Vec<u8>> = keys.iter().map(|key| key.to_vec()).collect();
+        for key in &keys {
+            self.shared.keyspace.notices.wait(self.session.peer, database, key);
+        }
+        self.session.blocked =
+            Some(Blocked { command: args.to_owned(), database, keys, deadline, on_timeout });
+    }
+
+    /// Refuses where the value at `place` has another type than a string, list…: shorthand for reads whose
+    /// result is not needed.
+    ///
+    /// # Errors
+    /// WRONGTYPE.
+    pub fn need_string_or_none(&self, place: Place<'_>) -> Result<(), CommandError> {
+        self.shared.keyspace.string(place).map(|_| ())
+    }
+}

@@ -1,0 +1,432 @@
+//! From a request to its handler and back: checks, transactions, the record's end, the reply's gate, and the
+//! clients that the step wakes.
+
+use crate::blocking;
+use crate::command::{Carrier, CommandError, CommandSpec, Flags};
+use crate::context::{Context, Shared};
+use crate::host::Host;
+use crate::keyspace::Keyspace;
+use crate::lookup::Lookup;
+use crate::pubsub::PubSub;
+use crate::random::Random;
+use crate::session::{ReplyMode, Session, Transaction};
+use crate::sessions::Sessions;
+use crate::settings::{AppendFsync, Settings};
+use crate::statistics::Statistics;
+use warren_resp::{Args, OwnedArgs, Protocol, Reply};
+use warren_units::{Gate, Lsn, PeerId, Rope, Step, UnixMillis};
+
+/// Keyspace, sessions and commands.
+pub struct Cache {
+    pub shared: Shared,
+    /// The newest record that changed the keyspace: what a reply may have seen.
+    last_change: Lsn,
+    next_client_id: u64,
+}
+
+/// Whether the client's next request may be run.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Ran {
+    Done,
+    /// The client waits: its further requests are kept.
+    Blocked,
+}
+
+impl Cache {
+    /// `tables` are the rows of cache and bridge; `seed` comes from outside.
+    pub fn new(
+        tables: &[&'static [&'static CommandSpec]],
+        settings: Settings,
+        seed: u64,
+        started_at: UnixMillis,
+    ) -> Cache {
+        let shared = Shared {
+            keyspace: Keyspace::new(seed),
+            sessions: Sessions::default(),
+            pubsub: PubSub::default(),
+            settings,
+            statistics: Statistics::default(),
+            random: Random::new(seed),
+            lookup: Lookup::new(tables),
+            started_at,
+        };
+        Cache { shared, last_change: Lsn::NONE, next_client_id: 1 }
+    }
+
+    /// A RESP client has connected.
+    pub fn open(&mut self, step: &Step<'_>, peer: PeerId, address: String, local_address: String) {
+        let mut session = Session::new(self.next_client_id, peer, address, local_address, step.now);
+        session.authenticated = self.shared.settings.password.is_empty();
+        self.next_client_id += 1;
+        self.shared.statistics.connections_received += 1;
+        self.shared.sessions.insert(session);
+    }
+
+    /// A RESP client has gone: what it waited for, watched and was subscribed to is forgotten.
+    pub fn closed(&mut self, peer: PeerId) {
+        let Some(session) = self.shared.sessions.remove(peer) else { return };
+        self.shared.keyspace.notices.unwatch(peer);
+        if let Some(blocked) = session.blocked {
+            self.shared.keyspace.notices.stop_waiting(peer, blocked.database, &blocked.keys);
+        }
+        self.shared.pubsub.forget(peer);
+    }
+
+    /// Whether the client has authenticated: until then its requests must be short.
+    pub fn is_authenticated(&self, peer: PeerId) -> bool {
+        self.shared.sessions.get(peer).is_some_and(|session| session.authenticated)
+    }
+
+    /// Runs the requests of one client in order, each as a step of its own with its own record, and writes
+    /// their replies into `rope` (the client's outbox, taken out of the step's peers meanwhile). `after` is
+    /// called when a step has ended and says whether to go on.
+    pub fn run<'r>(
+        &mut self,
+        step: &mut Step<'_>,
+        host: &mut dyn Host,
+        peer: PeerId,
+        requests: impl Iterator<Item = Args<'r>>,
+        rope: &mut Rope,
+    ) {
+        let Some(mut session) = self.shared.sessions.take(peer) else { return };
+        session.active_at = step.now;
+        for args in requests {
+            if session.blocked.is_some() {
+                session.waiting_requests.push_back(args.to_owned());
+                continue;
+            }
+            self.run_one(step, host, &mut session, args, rope);
+            if self.shared.keyspace.notices.has_ready() {
+                session = self.serve_waiting(step, host, session, rope);
+            }
+            self.finish_step(step);
+            if session.subscription_count > 0 {
+                move_own_pushes(step, peer, rope);
+            }
+            if step.peers.is_ending(peer) {
+                break;
+            }
+        }
+        self.shared.sessions.put_back(session);
+    }
+
+    /// The gate behind which replies written until now may leave.
+    #[inline]
+    pub fn gate(&self) -> Gate {
+        match self.shared.settings.append_fsync {
+            AppendFsync::Always => Gate::synced(self.last_change),
+            AppendFsync::EverySecond | AppendFsync::No => Gate::written(self.last_change),
+        }
+    }
+
+    /// Sets what a reply may have seen, after replay.
+    pub fn set_last_change(&mut self, lsn: Lsn) {
+        self.last_change = lsn;
+    }
+
+    #[inline]
+    pub(crate) fn finish_step(&mut self, step: &mut Step<'_>) {
+        if let Some(lsn) = step.batch.finish_record() {
+            self.last_change = lsn;
+            if self.shared.settings.append_fsync == AppendFsync::Always {
+                step.batch.want_sync(lsn);
+            }
+        }
+    }
+
+    /// Runs one request of a client that is not blocked.
+    #[inline]
+    fn run_one(
+        &mut self,
+        step: &mut Step<'_>,
+        host: &mut dyn Host,
+        session: &mut Session,
+        args: Args<'_>,
+        rope: &mut Rope,
+    ) -> Ran {
+        let mark = rope.mark();
+        let skip_next = session.reply_mode == ReplyMode::SkipNext;
+        let mut context = Context {
+            reply: Reply::new(rope, session.protocol),
+            shared: &mut self.shared,
+            session,
+            step,
+            host,
+            is_retry: false,
+            is_in_exec: false,
+            has_blocked: false,
+        };
+        context.request(args);
+        let ran = if context.has_blocked { Ran::Blocked } else { Ran::Done };
+        if session.reply_mode != ReplyMode::On {
+            rope.truncate(mark);
+            if skip_next {
+                session.reply_mode = ReplyMode::On;
+            }
+        }
+        ran
+    }
+
+    /// Serves clients that wait for keys this step has changed; one that is served may change keys that
+    /// others wait for. Then runs what the served clients had sent meanwhile.
+    fn serve_waiting(
+        &mut self,
+        step: &mut Step<'_>,
+        host: &mut dyn Host,
+        running: Box<Session>,
+        rope: &mut Rope,
+    ) -> Box<Session> {
+        let peer = running.peer;
+        self.shared.sessions.put_back(running);
+        let mut served = Vec::new();
+        while let Some(waiting) = self.shared.keyspace.notices.next_ready() {
+            for waiter in waiting {
+                if waiter != peer && self.retry(step, host, waiter) {
+                    served.push(waiter);
+                }
+            }
+        }
+        self.finish_step(step);
+        for waiter in served {
+            self.run_waiting_requests(step, host, waiter);
+        }
+        // What others wrote to the running client meanwhile comes behind its own replies.
+        move_own_pushes(step, peer, rope);
+        self.shared.sessions.take(peer).expect("the running client stays connected during its step")
+    }
+
+    /// Runs the command of a blocked client again; true if it is served now.
+    fn retry(&mut self, step: &mut Step<'_>, host: &mut dyn Host, waiter: PeerId) -> bool {
+        let Some(mut session) = self.shared.sessions.take(waiter) else { return false };
+        let Some(blocked) = session.blocked.take() else {
+            self.shared.sessions.put_back(session);
+            return false;
+        };
+        let mut rope =
+            std::mem::take(step.peers.outbox(waiter).map_or(&mut Rope::new(), |outbox| outbox.rope_mut()));
+        let mut context = Context {
+            reply: Reply::new(&mut rope, session.protocol),
+            shared: &mut self.shared,
+            session: &mut session,
+            step,
+            host,
+            is_retry: true,
+            is_in_exec: false,
+            has_blocked: false,
+        };
+        context.request(blocked.command.args());
+        let has_blocked = context.has_blocked;
+        self.give_back(step, waiter, rope);
+        if has_blocked {
+            session.blocked = Some(blocked);
+        } else {
+            self.shared.keyspace.notices.stop_waiting(waiter, blocked.database, &blocked.keys);
+        }
+        self.shared.sessions.put_back(session);
+        !has_blocked
+    }
+
+    /// Runs what a client had sent while it was blocked.
+    pub(crate) fn run_waiting_requests(&mut self, step: &mut Step<'_>, host: &mut dyn Host, peer: PeerId) {
+        let Some(session) = self.shared.sessions.get_mut(peer) else { return };
+        let requests: Vec<OwnedArgs> = std::mem::take(&mut session.waiting_requests).into();
+        if requests.is_empty() {
+            return;
+        }
+        let mut rope =
+            std::mem::take(step.peers.outbox(peer).map_or(&mut Rope::new(), |outbox| outbox.rope_mut()));
+        self.run(step, host, peer, requests.iter().map(OwnedArgs::args), &mut rope);
+        self.give_back(step, peer, rope);
+    }
+
+    /// Puts a rope back into a peer's outbox, before what others wrote meanwhile, behind the present gate.
+    /// The record in the making is part of what it may have seen.
+    pub(crate) fn give_back(&self, step: &mut Step<'_>, peer: PeerId, mut rope: Rope) {
+        let gate = self.gate_with_open_record(step);
+        if let Some(outbox) = step.peers.outbox(peer) {
+            rope.append(outbox.rope_mut());
+            *outbox.rope_mut() = rope;
+            outbox.close_gate(gate);
+        }
+    }
+
+    /// As [`Cache::gate`], the record in the making included.
+    pub(crate) fn gate_with_open_record(&self, step: &Step<'_>) -> Gate {
+        if !step.batch.has_open_record() {
+            return self.gate();
+        }
+        match self.shared.settings.append_fsync {
+            AppendFsync::Always => Gate::synced(step.batch.next_lsn()),
+            AppendFsync::EverySecond | AppendFsync::No => Gate::written(step.batch.next_lsn()),
+        }
+    }
+
+    /// Ends the waiting of clients whose deadline has passed, and expires keys, `limit` of each at most.
+    /// Answers whether there is more to do at once.
+    pub fn tick(&mut self, step: &mut Step<'_>, host: &mut dyn Host, limit: usize) -> bool {
+        let timed_out = blocking::timed_out(&self.shared.sessions, step.now);
+        for peer in timed_out {
+            blocking::time_out(&mut self.shared, peer, |protocol, encode| {
+                step.peers.output(peer, Gate::OPEN, |rope| encode(&mut Reply::new(rope, protocol)));
+            });
+            self.run_waiting_requests(step, host, peer);
+        }
+        let more = crate::keyspace::expiry::expire_due(&mut self.shared, step, limit);
+        self.finish_step(step);
+        more
+    }
+
+    /// When `tick` has something to do next.
+    pub fn next_deadline(&self) -> Option<UnixMillis> {
+        let expiry = self.shared.keyspace.next_due();
+        let blocked = blocking::next_deadline(&self.shared.sessions);
+        expiry.into_iter().chain(blocked).min()
+    }
+}
+
+/// Pushes that others, or the client's own PUBLISH, wrote to the running client's outbox while its rope was
+/// taken out come behind its replies.
+fn move_own_pushes(step: &mut Step<'_>, peer: PeerId, rope: &mut Rope) {
+    if let Some(outbox) = step.peers.outbox(peer) {
+        rope.append(outbox.rope_mut());
+    }
+}
+
+impl Context<'_, '_> {
+    /// Runs one request, or queues it inside MULTI. Writes exactly one reply, or blocks.
+    pub fn request(&mut self, args: Args<'_>) {
+        self.shared.statistics.commands_processed += 1;
+        let mark = self.reply.rope_mut().mark();
+        if let Err(error) = self.try_request(args) {
+            self.reply.rope_mut().truncate(mark);
+            self.shared.statistics.error_replies += 1;
+            self.reply.error(error.text());
+        }
+    }
+
+    #[inline]
+    fn try_request(&mut self, args: Args<'_>) -> Result<(), CommandError> {
+        let spec = match self.resolve(args) {
+            Ok(spec) => spec,
+            Err(error) => {
+                self.abort_transaction();
+                return Err(error);
+            }
+        };
+        self.session.last_command = spec.name;
+        if !self.session.authenticated && !spec.flags.has(Flags::NO_AUTH) {
+            return Err(CommandError::fixed("NOAUTH Authentication required."));
+        }
+        if self.session.subscription_count > 0 && self.session.protocol == Protocol::Resp2 {
+            self.need_subscriber_command(spec)?;
+        }
+        if self.session.transaction.is_some() && !spec.flags.has(Flags::NOT_QUEUED) {
+            return self.queue(spec, args);
+        }
+        self.call(spec, args)
+    }
+
+    /// The row of a request, its argument count checked.
+    ///
+    /// # Errors
+    /// Unknown command or subcommand, wrong number of arguments.
+    pub fn resolve(&self, args: Args<'_>) -> Result<&'static CommandSpec, CommandError> {
+        let Some(spec) = self.shared.lookup.find(args.get(0)) else { return Err(unknown_command(args)) };
+        let Carrier::Subcommands(rows) = spec.carrier else {
+            return if spec.accepts(args.len()) {
+                Ok(spec)
+            } else {
+                Err(CommandError::wrong_arity(spec.name))
+            };
+        };
+        if args.len() < 2 {
+            return Err(CommandError::wrong_arity(spec.name));
+        }
+        let name = args.get(1);
+        let Some(row) = rows.iter().find(|row| row.name.as_bytes().eq_ignore_ascii_case(name)) else {
+            let name = String::from_utf8_lossy(&name[..name.len().min(128)]).into_owned();
+            let container = spec.name.to_uppercase();
+            return Err(format!("ERR unknown subcommand '{name}'. Try {container} HELP.").into());
+        };
+        if row.accepts(args.len()) {
+            return Ok(row);
+        }
+        Err(CommandError::wrong_arity(&format!("{}|{}", spec.name, row.name)))
+    }
+
+    /// Runs a row's handler.
+    ///
+    /// # Errors
+    /// The handler's.
+    #[inline]
+    pub fn call(&mut self, spec: &'static CommandSpec, args: Args<'_>) -> Result<(), CommandError> {
+        match spec.carrier {
+            Carrier::Cache(handler) => handler(self, args),
+            Carrier::Host(row) => {
+                self.host.check(row, args)?;
+                self.host.run(row, args, self.step, &mut self.reply)
+            }
+            Carrier::Subcommands(_) => Err(CommandError::wrong_arity(spec.name)),
+        }
+    }
+
+    fn queue(&mut self, spec: &'static CommandSpec, args: Args<'_>) -> Result<(), CommandError> {
+        let refusal = if spec.flags.has(Flags::NO_MULTI) {
+            Some(CommandError::fixed("ERR Command not allowed inside a transaction"))
+        } else if let Carrier::Host(row) = spec.carrier {
+            self.host.check(row, args).err()
+        } else {
+            None
+        };
+        if let Some(error) = refusal {
+            self.abort_transaction();
+            return Err(error);
+        }
+        let transaction = self.session.transaction.get_or_insert_with(Transaction::default);
+        transaction.queued.push(args.to_owned());
+        self.reply.simple("QUEUED");
+        Ok(())
+    }
+
+    fn abort_transaction(&mut self) {
+        if let Some(transaction) = &mut self.session.transaction {
+            transaction.aborted = true;
+        }
+    }
+
+    /// RESP2 clients in subscriber mode may only change their subscriptions.
+    fn need_subscriber_command(&self, spec: &CommandSpec) -> Result<(), CommandError> {
+        const ALLOWED: [&str; 9] = [
+            "subscribe",
+            "ssubscribe",
+            "psubscribe",
+            "unsubscribe",
+            "sunsubscribe",
+            "punsubscribe",
+            "ping",
+            "quit",
+            "reset",
+        ];
+        if ALLOWED.contains(&spec.name) {
+            return Ok(());
+        }
+        Err(CommandError::from(format!(
+            "ERR Can't execute '{}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in this context",
+            spec.name
+        )))
+    }
+}
+
+fn unknown_command(args: Args<'_>) -> CommandError {
+    let shown =
+        |word: &[u8], size: usize| String::from_utf8_lossy(&word[..word.len().min(size)]).into_owned();
+    let mut beginning = String::new();
+    for word in args.from(1).iter() {
+        if beginning.len() >= 128 {
+            break;
+        }
+        beginning.push_str(&format!("'{}' ", shown(word, 128 - beginning.len())));
+    }
+    let name = shown(args.get(0), 128);
+    format!("ERR unknown command '{name}', with args beginning with: {beginning}").into()
+}

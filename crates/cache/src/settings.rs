@@ -1,0 +1,54 @@
+//! The cache's settings. CONFIG GET and SET reach them by name; the server sets them at the start.
+
+/// When a reply may leave.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum AppendFsync {
+    /// Once everything it could have seen is synced.
+    Always,
+    /// Once it is written; the log is synced once a second.
+    EverySecond,
+    /// Once it is written; syncing is left to the kernel.
+    No,
+}
+
+impl AppendFsync {
+    pub fn parse(text: &str) -> Option<AppendFsync> {
+        match text {
+            "always" => Some(AppendFsync::Always),
+            "everysec" => Some(AppendFsync::EverySecond),
+            "no" => Some(AppendFsync::No),
+            _ => None,
+        }
+    }
+
+    pub fn name(self) -> &'static str {
+        match self {
+            AppendFsync::Always => "always",
+            AppendFsync::EverySecond => "everysec",
+            AppendFsync::No => "no",
+        }
+    }
+}
+
+/// What the operator decided.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    pub append_fsync: AppendFsync,
+    /// `requirepass`; empty: no password.
+    pub password: Vec<u8>,
+    /// The port clients see in INFO.
+    pub port: u16,
+    /// `maxmemory` in bytes, 0: no limit.
+    pub memory_bytes_max: u64,
+}
+
+impl Default for Settings {
+    fn default() -> Settings {
+        Settings {
+            append_fsync: AppendFsync::EverySecond,
+            password: Vec::new(),
+            port: 6379,
+            memory_bytes_max: 0,
+        }
+    }
+}
