@@ -1,10 +1,11 @@
 //! The table of commands: one row each, beside the handler that carries it out.
+//!
+//! A group's folder has one file per family of commands that share code, and the group's own file lists the
+//! rows of its families.
 
 pub mod string;
 
 use crate::command::CommandSpec;
 
 /// Every command of the cache, by group. The bridge has a table of its own.
-pub static COMMANDS: &[&[&CommandSpec]] = &[STRING];
-
-static STRING: &[&CommandSpec] = &[&string::get::GET, &string::set::SET];
+pub static COMMANDS: &[&[&CommandSpec]] = &[string::ROWS];

@@ -21,6 +21,8 @@ pub mod session;
 pub mod sessions;
 pub mod settings;
 pub mod statistics;
+#[cfg(test)]
+pub mod testing;
 pub mod values;
 
 pub use dispatch::Cache;

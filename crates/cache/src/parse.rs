@@ -59,7 +59,7 @@ pub fn format_double(value: f64) -> String {
         return if value.is_sign_negative() { "-0" } else { "0" }.to_owned();
     }
     let magnitude = value.abs();
-    if magnitude < 1e17 && magnitude >= 1e-4 {
+    if (1e-4..1e17).contains(&magnitude) {
         return format!("{value}");
     }
     // Exponent form with at least two exponent digits, as C prints it.
