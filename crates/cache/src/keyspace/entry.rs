@@ -13,7 +13,8 @@
 //! An entry never knows its table, the clock or a command. This is one of the two files of the crate with
 //! unsafe code; the other is `table/bucket.rs`.
 
-use super::string::{StringEncoding, StringRef, parse_canonical_integer};
+use super::string::{StringEncoding, StringRef};
+use crate::values::canonical_integer;
 use bytes::{Bytes, BytesMut};
 use std::alloc::{Layout, alloc, dealloc, handle_alloc_error, realloc};
 use std::marker::PhantomData;
@@ -80,7 +81,7 @@ unsafe impl<C: Sync> Sync for Entry<C> {}
 impl<C> Entry<C> {
     /// A string; the canonical decimal of an i64 is stored as a number.
     pub fn new_string(key: &[u8], value: &[u8]) -> Entry<C> {
-        if let Some(number) = parse_canonical_integer(value) {
+        if let Some(number) = canonical_integer(value) {
             return Entry::new_integer(key, number);
         }
         if value.len() >= SHARED_SIZE_BYTES_MIN {
@@ -216,7 +217,7 @@ impl<C> Entry<C> {
     /// Replaces the value by a string, in place where it fits; the deadline stays.
     #[inline]
     pub fn set_string(&mut self, value: &[u8]) {
-        if let Some(number) = parse_canonical_integer(value) {
+        if let Some(number) = canonical_integer(value) {
             return self.set_integer(number);
         }
         if value.len() >= SHARED_SIZE_BYTES_MIN {

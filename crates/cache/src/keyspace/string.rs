@@ -1,12 +1,11 @@
 //! What a string value looks like from outside an entry: its bytes wherever they lie, and Redis's rules for
 //! when text is stored as an integer. It never knows keys or allocations.
 
+use crate::values::canonical_integer;
 use bytes::Bytes;
 
 /// The longest text Redis reports as `embstr`.
 const EMBSTR_SIZE_BYTES_MAX: usize = 44;
-/// The longest decimal of an i64, sign included.
-const INTEGER_SIZE_BYTES_MAX: usize = 20;
 
 /// A string value, read where it lies.
 #[derive(Clone, Copy, Debug)]
@@ -51,7 +50,7 @@ impl<'a> StringRef<'a> {
     #[inline]
     pub fn integer(&self) -> Option<i64> {
         match *self {
-            StringRef::Plain(bytes) => parse_canonical_integer(bytes),
+            StringRef::Plain(bytes) => canonical_integer(bytes),
             StringRef::Shared(_) => None,
             StringRef::Integer(number) => Some(number),
         }
@@ -85,31 +84,6 @@ impl StringEncoding {
     }
 }
 
-/// The number of which `text` is the canonical decimal: no plus sign, no leading zero, no "-0", no spaces.
-#[inline]
-pub fn parse_canonical_integer(text: &[u8]) -> Option<i64> {
-    let (negative, digits) = match text {
-        [b'-', digits @ ..] => (true, digits),
-        digits => (false, digits),
-    };
-    let first = *digits.first()?;
-    if !first.is_ascii_digit() || text.len() > INTEGER_SIZE_BYTES_MAX {
-        return None;
-    }
-    if first == b'0' {
-        return (text.len() == 1).then_some(0);
-    }
-    let mut magnitude: u64 = 0;
-    for &digit in digits {
-        let digit = digit.wrapping_sub(b'0');
-        if digit > 9 {
-            return None;
-        }
-        magnitude = magnitude.checked_mul(10)?.checked_add(u64::from(digit))?;
-    }
-    if negative { 0i64.checked_sub_unsigned(magnitude) } else { i64::try_from(magnitude).ok() }
-}
-
 fn decimal_length(number: i64) -> usize {
     let digits = number.unsigned_abs().checked_ilog10().map_or(1, |log| log as usize + 1);
     digits + usize::from(number < 0)
@@ -118,36 +92,6 @@ fn decimal_length(number: i64) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn only_canonical_decimals_are_integers() {
-        for (text, expected) in [
-            ("0", Some(0)),
-            ("7", Some(7)),
-            ("-1", Some(-1)),
-            ("1234567890", Some(1_234_567_890)),
-            ("9223372036854775807", Some(i64::MAX)),
-            ("-9223372036854775808", Some(i64::MIN)),
-            ("9223372036854775808", None),
-            ("-9223372036854775809", None),
-            ("18446744073709551616", None),
-            ("99999999999999999999", None),
-            ("", None),
-            ("-", None),
-            ("-0", None),
-            ("00", None),
-            ("01", None),
-            ("-01", None),
-            ("+1", None),
-            (" 1", None),
-            ("1 ", None),
-            ("1.0", None),
-            ("1e3", None),
-            ("--1", None),
-        ] {
-            assert_eq!(parse_canonical_integer(text.as_bytes()), expected, "{text:?}");
-        }
-    }
 
     #[test]
     fn the_length_of_a_number_is_that_of_its_text() {
