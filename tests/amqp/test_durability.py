@@ -208,7 +208,7 @@ def test_fanout_copies_come_back_in_every_queue(restart, open_channel, kill):
 def test_the_goodbye_of_a_server_that_is_stopped(server):
     connection = Wire(server.amqp_port).open()
     os.kill(server.pid, signal.SIGTERM)
-    code, text, _ = connection.expect_close()
+    code, text, _ = connection.expect_close(answer=False)
     assert code == 320
     assert text.startswith("CONNECTION_FORCED - ")
     server.stop()

@@ -23,7 +23,10 @@ def test_queues(http, queue, eventually, path):
     def ask():
         return [each for each in http(path).json() if each["name"] == queue]
 
-    (found,) = eventually(ask, lambda found: found and found[0].get("messages_unacknowledged") == 1)
+    def complete(found):
+        return found and (found[0].get("messages_unacknowledged"), found[0].get("message_bytes")) == (1, 12)
+
+    (found,) = eventually(ask, complete)
     expected = {
         "vhost": "/",
         "durable": True,
