@@ -30,6 +30,7 @@ class Warren(Server):
         self.amqp_port = free_port() if self.amqp_port is None else self.amqp_port
         self.http_port = free_port() if self.http_port is None else self.http_port
         self.data_dir = Path(options.pop("data_dir", self.data_dir))
+        self.extra_environment: dict[str, str] = {}
         self.options = {"appendfsync": appendfsync, **options}
 
     def command(self) -> list[str]:
@@ -48,7 +49,8 @@ class Warren(Server):
 
     def environment(self) -> dict[str, str]:
         # A developer's own settings must not reach the server under test.
-        return {name: value for name, value in os.environ.items() if not name.startswith("WARREN_")}
+        own = {name: value for name, value in os.environ.items() if not name.startswith("WARREN_")}
+        return own | self.extra_environment
 
     def ports(self) -> list[int]:
-        return [port for port in (self.resp_port, self.amqp_port, self.http_port) if port]
+        return [int(port) for port in (self.resp_port, self.amqp_port, self.http_port) if port]

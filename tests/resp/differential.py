@@ -214,9 +214,10 @@ def shrink(pair: Pair, commands: list[Command]) -> Difference:
 def compare(subject_port: int, reference_port: int, seed: int, rounds: int) -> tuple[int, list[Difference]]:
     """How many commands were played, and what differed: at most one difference a round."""
     differences, played = [], 0
-    with Connection(reference_port) as connection:
-        # Redis looks for timed out clients as often as this a second.
-        connection.command("CONFIG", "SET", "hz", "500")
+    for port in (subject_port, reference_port):
+        with Connection(port) as connection:
+            # Redis looks for timed out clients as often as this a second; a server without the setting may refuse it.
+            connection.command("CONFIG", "SET", "hz", "500")
     for number in range(rounds):
         pair = Pair(subject_port, reference_port, 2 + (seed + number) % 2)
         commands = round_of(seed + number)
