@@ -26,3 +26,6 @@ pub use list::{Elements, List};
 pub use set::{Members, Set};
 pub use sorted_set::{Added, LexBound, ScoreBound, ScoredMembers, SortedSet};
 pub use text::{Digits, SHARED_BYTES_MIN, Text, canonical_integer};
+
+#[cfg(test)]
+mod tests;

@@ -263,6 +263,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
         #[test]
         fn behaves_as_a_map(steps in steps(), hash_seed in any::<u64>()) {
             let limits = Limits { hash_seed, ..Limits::default() };

@@ -359,6 +359,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
         #[test]
         fn behaves_as_a_vector(steps in proptest::collection::vec(step(), 0..600)) {
             let limits = Limits::default();

@@ -284,6 +284,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
         #[test]
         fn behaves_as_a_set(steps in proptest::collection::vec((0u8..12, member(), any::<usize>()), 0..1500)) {
             let limits = Limits { set_intset_entries_max: 200, ..Limits::default() };

@@ -63,6 +63,8 @@ fn check_ranges(set: &SortedSet, model: &Model, low: f64, high: f64) {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
     #[test]
     fn behaves_as_a_sorted_vector(
         steps in proptest::collection::vec((0u8..20, member(), score(), any::<usize>()), 0..1000),
