@@ -39,7 +39,7 @@ fn a_frozen_list_keeps_its_million_elements() {
 fn a_frozen_hash_keeps_its_million_fields() {
     let limits = Limits::default();
     let mut hash = Hash::default();
-    (0..ELEMENTS).for_each(|number| drop(hash.set(&name(number), b"old", &limits)));
+    (0..ELEMENTS).for_each(|number| assert!(hash.set(&name(number), b"old", &limits)));
     let frozen = hash.freeze();
     for number in (0..ELEMENTS).step_by(STRIDE) {
         assert!(hash.remove(&name(number)));
@@ -59,7 +59,7 @@ fn a_frozen_hash_keeps_its_million_fields() {
 fn a_frozen_set_keeps_its_million_members() {
     let limits = Limits::default();
     let mut set = Set::default();
-    (0..ELEMENTS).for_each(|number| drop(set.insert(&name(number), &limits)));
+    (0..ELEMENTS).for_each(|number| assert!(set.insert(&name(number), &limits)));
     let frozen = set.freeze();
     for number in (0..ELEMENTS).step_by(STRIDE) {
         assert!(set.remove(&name(number)) && set.insert(&name(number + ELEMENTS), &limits));
@@ -72,7 +72,8 @@ fn a_frozen_set_keeps_its_million_members() {
 fn a_frozen_sorted_set_keeps_its_million_members() {
     let limits = Limits::default();
     let mut set = SortedSet::default();
-    (0..ELEMENTS).for_each(|number| drop(set.insert(&name(number), number as f64, &limits)));
+    (0..ELEMENTS)
+        .for_each(|number| assert_eq!(set.insert(&name(number), number as f64, &limits), Added::New));
     let frozen = set.freeze();
     for number in (0..ELEMENTS).step_by(STRIDE) {
         assert_eq!(set.insert(&name(number), -1.0, &limits), Added::Updated);
