@@ -45,6 +45,11 @@ pub const SEGMENT_HEADER_SIZE_BYTES: u64 = 512;
 pub const BATCH_HEADER_SIZE_BYTES: usize = 64;
 pub const BATCH_ALIGNMENT_BYTES: u64 = 8;
 
+/// No log gets as far as this; numbers beyond it are damage, and adding to those below never overflows.
+pub const LSN_MAX: Lsn = Lsn(1 << 62);
+pub const SEQUENCE_MAX: u64 = 1 << 62;
+pub const EPOCH_MAX: Epoch = Epoch(1 << 31);
+
 const FLAG_OPENS_EPOCH: u32 = 1;
 const NAME_PREFIX: &str = "log-";
 
@@ -56,7 +61,7 @@ pub fn segment_name(sequence: u64) -> String {
 pub fn segment_sequence(name: &str) -> Option<u64> {
     let digits = name.strip_prefix(NAME_PREFIX)?;
     let sequence = u64::from_str_radix(digits, 16).ok()?;
-    (segment_name(sequence) == name).then_some(sequence)
+    (segment_name(sequence) == name && sequence < SEQUENCE_MAX).then_some(sequence)
 }
 
 /// Bytes that a batch takes in its segment, up to where the next one begins; saturates.
@@ -115,14 +120,16 @@ impl SegmentHeader {
         if crc32c::crc32c(&bytes[16..]) != get_u32(bytes, 12) || flags & !FLAG_OPENS_EPOCH != 0 {
             return Err(BadSegmentHeader::Damaged);
         }
-        Ok(SegmentHeader {
+        let header = SegmentHeader {
             sequence: get_u64(bytes, 16),
             salt: get_u64(bytes, 24),
             epoch: Epoch(get_u32(bytes, 32)),
             opens_epoch: flags & FLAG_OPENS_EPOCH != 0,
             epoch_first: Lsn(get_u64(bytes, 40)),
             synced: Lsn(get_u64(bytes, 48)),
-        })
+        };
+        let is_possible = header.epoch < EPOCH_MAX && header.epoch_first < LSN_MAX && header.synced < LSN_MAX;
+        if is_possible { Ok(header) } else { Err(BadSegmentHeader::Damaged) }
     }
 
     /// The seed of this segment's batch header checksums: whoever sends us bodies does not know the salt
@@ -194,7 +201,7 @@ impl BatchHeader {
             (1, 0) => BatchKind::CleanEnd,
             _ => return Err(BadBatchHeader::Damaged),
         };
-        if first == 0 || first.checked_add(u64::from(count)).is_none() {
+        if first == 0 || first >= LSN_MAX.0 {
             return Err(BadBatchHeader::Damaged);
         }
         Ok(BatchHeader {
@@ -323,7 +330,9 @@ mod tests {
     fn names_carry_the_sequence_number() {
         assert_eq!(segment_name(255), "log-00000000000000ff");
         assert_eq!(segment_sequence("log-00000000000000ff"), Some(255));
-        for name in ["log-ff", "log-00000000000000FF", "lock", "log-00000000000000fg", "log-"] {
+        for name in
+            ["log-ffffffffffffffff", "log-ff", "log-00000000000000FF", "lock", "log-00000000000000fg", "log-"]
+        {
             assert_eq!(segment_sequence(name), None, "{name}");
         }
     }
