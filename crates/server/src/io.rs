@@ -10,6 +10,8 @@
 
 #![allow(clippy::disallowed_types, clippy::disallowed_methods)] // this crate owns sockets and the clock
 
+#[cfg(target_os = "linux")]
+mod completion;
 mod deadlines;
 mod input;
 mod listener;

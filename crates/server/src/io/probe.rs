@@ -1,6 +1,8 @@
 //! Which driver this machine can have: container runtimes often forbid io_uring.
 
 use super::Driver;
+#[cfg(target_os = "linux")]
+use super::completion::CompletionDriver;
 use super::readiness::ReadinessDriver;
 use std::io;
 use std::str::FromStr;
@@ -47,12 +49,21 @@ pub fn choose(choice: DriverChoice) -> io::Result<DriverKind> {
 pub fn open(kind: DriverKind) -> io::Result<Box<dyn Driver>> {
     match kind {
         DriverKind::Epoll => Ok(Box::new(ReadinessDriver::new()?)),
-        DriverKind::Uring => Err(unavailable("its driver is not written yet")),
+        #[cfg(target_os = "linux")]
+        DriverKind::Uring => Ok(Box::new(CompletionDriver::new()?)),
+        #[cfg(not(target_os = "linux"))]
+        DriverKind::Uring => Err(unavailable("only Linux has it")),
     }
 }
 
+#[cfg(target_os = "linux")]
 fn try_uring() -> io::Result<()> {
-    Err(unavailable("its driver is not written yet"))
+    CompletionDriver::new().map(drop).map_err(unavailable)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn try_uring() -> io::Result<()> {
+    Err(unavailable("only Linux has it"))
 }
 
 fn unavailable(reason: impl std::fmt::Display) -> io::Error {
