@@ -90,12 +90,6 @@ pub struct Reservation {
     ticket: u64,
 }
 
-impl Reservation {
-    pub fn batch(&self) -> &Batch {
-        &self.batch
-    }
-}
-
 impl Log {
     /// A log that goes on in `current`, a fresh segment; everything before `next_lsn` is synced.
     pub(crate) fn new(
