@@ -59,7 +59,8 @@ impl Arguments {
         }
         for key in keys {
             let (current, new) = (self.get(key), received.get(key));
-            if !equivalent(current, new) && !(key == "x-queue-type" && both_classic(current, new)) {
+            let is_same_type = key == "x-queue-type" && both_classic(current, new);
+            if !is_same_type && !equivalent(current, new) {
                 return Err(inequivalent(key, resource, &described(new), &described(current)));
             }
         }

@@ -7,15 +7,27 @@ use smallvec::SmallVec;
 use std::collections::VecDeque;
 use warren_units::PeerId;
 
+/// A consumer as deliveries remember it: the key may belong to another one by now, the serial tells.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct ConsumerRef {
+    pub key: u32,
+    pub serial: u32,
+}
+
+impl ConsumerRef {
+    /// Of messages that basic.get took.
+    pub const NONE: ConsumerRef = ConsumerRef { key: u32::MAX, serial: 0 };
+}
+
 /// A subscription of one channel to one queue.
 pub struct Consumer {
+    pub serial: u32,
     pub tag: Name,
     /// Key of its channel.
     pub channel: u32,
     pub peer: PeerId,
     pub queue: QueueRef,
     pub no_ack: bool,
-    pub exclusive: bool,
     pub priority: i64,
     /// The most unsettled deliveries; 0 for no limit.
     pub prefetch_count: u16,
@@ -43,11 +55,13 @@ pub struct Ring {
     /// With `x-single-active-consumer`: only this one stands in line.
     single_active: bool,
     active: Option<u32>,
+    /// The only member asked to stay the only one.
+    pub exclusive: bool,
 }
 
 impl Ring {
     pub fn new(single_active: bool) -> Ring {
-        Ring { members: Vec::new(), lines: SmallVec::new(), single_active, active: None }
+        Ring { members: Vec::new(), lines: SmallVec::new(), single_active, active: None, exclusive: false }
     }
 
     pub fn len(&self) -> usize {
@@ -76,6 +90,7 @@ impl Ring {
 
     pub fn remove(&mut self, key: u32) {
         self.members.retain(|(member, _)| *member != key);
+        self.exclusive &= !self.members.is_empty();
         self.leave_line(key);
         if self.active == Some(key) {
             let next = self.members.iter().rev().max_by_key(|(_, priority)| *priority).copied();

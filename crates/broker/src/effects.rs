@@ -6,7 +6,7 @@
 //! Effects name queues by id and messages by (queue id, sequence): never a position, never a volatile thing.
 //! This module never changes state (`apply` does).
 
-use crate::message::{Message, MessageParts};
+use crate::message::MessageParts;
 use crate::queue::QueueId;
 use crate::runs::Runs;
 use smallvec::SmallVec;
@@ -59,11 +59,34 @@ pub enum Effect<'a> {
         internal: bool,
         arguments: &'a [u8],
     },
-    ExchangeDeleted { vhost: &'a [u8], name: &'a [u8] },
-    QueueDeclared { id: QueueId, vhost: &'a [u8], name: &'a [u8], auto_delete: bool, arguments: &'a [u8] },
-    QueueDeleted { id: QueueId },
-    Bound { vhost: &'a [u8], source: &'a [u8], destination: BoundTo<'a>, key: &'a [u8], arguments: &'a [u8] },
-    Unbound { vhost: &'a [u8], source: &'a [u8], destination: BoundTo<'a>, key: &'a [u8], arguments: &'a [u8] },
+    ExchangeDeleted {
+        vhost: &'a [u8],
+        name: &'a [u8],
+    },
+    QueueDeclared {
+        id: QueueId,
+        vhost: &'a [u8],
+        name: &'a [u8],
+        auto_delete: bool,
+        arguments: &'a [u8],
+    },
+    QueueDeleted {
+        id: QueueId,
+    },
+    Bound {
+        vhost: &'a [u8],
+        source: &'a [u8],
+        destination: BoundTo<'a>,
+        key: &'a [u8],
+        arguments: &'a [u8],
+    },
+    Unbound {
+        vhost: &'a [u8],
+        source: &'a [u8],
+        destination: BoundTo<'a>,
+        key: &'a [u8],
+        arguments: &'a [u8],
+    },
     Published {
         exchange: ShortStr<'a>,
         routing_key: ShortStr<'a>,
@@ -74,11 +97,21 @@ pub enum Effect<'a> {
         placements: Placements,
     },
     /// Messages left the queue: acknowledged, delivered without acknowledgement, expired, dropped.
-    Removed { queue: QueueId, sequences: Runs },
+    Removed {
+        queue: QueueId,
+        sequences: Runs,
+    },
     /// Messages were delivered and came back.
-    GivenBack { queue: QueueId, sequences: Runs },
+    GivenBack {
+        queue: QueueId,
+        sequences: Runs,
+    },
     /// All messages up to `through` left the queue, except those that were delivered and not settled.
-    Purged { queue: QueueId, through: u64, kept: Runs },
+    Purged {
+        queue: QueueId,
+        through: u64,
+        kept: Runs,
+    },
 }
 
 impl<'a> Effect<'a> {
@@ -121,7 +154,15 @@ impl<'a> Effect<'a> {
                 out.push(UNBOUND);
                 encode_binding(out, [vhost, source, key, arguments], *destination);
             }
-            Effect::Published { exchange, routing_key, properties, published_at, strict, body, placements } => {
+            Effect::Published {
+                exchange,
+                routing_key,
+                properties,
+                published_at,
+                strict,
+                body,
+                placements,
+            } => {
                 let head = PublishedHead { exchange, routing_key, properties, published_at: *published_at };
                 encode_published(out, &head, *strict, *body, placements);
             }
@@ -178,7 +219,9 @@ impl<'a> Effect<'a> {
             }
             PUBLISHED => decode_published(cursor)?,
             REMOVED => Effect::Removed { queue: QueueId(cursor.u64()?), sequences: Runs::decode(cursor)? },
-            GIVEN_BACK => Effect::GivenBack { queue: QueueId(cursor.u64()?), sequences: Runs::decode(cursor)? },
+            GIVEN_BACK => {
+                Effect::GivenBack { queue: QueueId(cursor.u64()?), sequences: Runs::decode(cursor)? }
+            }
             PURGED => {
                 let (queue, through) = (QueueId(cursor.u64()?), cursor.u64()?);
                 Effect::Purged { queue, through, kept: Runs::decode(cursor)? }
@@ -202,16 +245,6 @@ pub fn record_published(
         published_at: parts.published_at,
     };
     encode_published(batch.effect().bytes_mut(), &head, parts.strict, body, placements);
-}
-
-/// A message in the log moves to other queues: its body is where it was.
-pub fn record_moved(
-    batch: &mut Batch,
-    message: &Message,
-    from: (QueueId, u64),
-    placements: &[(QueueId, u64)],
-) {
-    record_published(batch, &message.parts(), BodyAt::Of(from.0, from.1), placements);
 }
 
 struct PublishedHead<'a> {
@@ -325,7 +358,10 @@ mod tests {
             published(BodyAt::Ordinal(2), &[(QueueId(1), 5), (QueueId(2), 900)]),
             published(BodyAt::Of(QueueId(1), 4), &[(QueueId(9), 1)]),
             Effect::Removed { queue: QueueId(1), sequences: Runs::one(4) },
-            Effect::GivenBack { queue: QueueId(1), sequences: Runs::from_unsorted([9, 7, 8].into_iter().collect()) },
+            Effect::GivenBack {
+                queue: QueueId(1),
+                sequences: Runs::from_unsorted([9, 7, 8].into_iter().collect()),
+            },
             Effect::Purged { queue: QueueId(1), through: 99, kept: Runs::one(50) },
         ]
     }

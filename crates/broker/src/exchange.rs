@@ -73,7 +73,6 @@ pub struct Exchange {
 #[derive(Clone, Debug)]
 pub struct ExchangeDeclaration<'a> {
     pub name: &'a [u8],
-    pub exchange_type: &'a [u8],
     pub durable: bool,
     pub auto_delete: bool,
     pub internal: bool,
@@ -81,7 +80,11 @@ pub struct ExchangeDeclaration<'a> {
 }
 
 impl Exchange {
-    pub fn new(vhost: u32, declaration: &ExchangeDeclaration<'_>, exchange_type: &'static ExchangeType) -> Self {
+    pub fn new(
+        vhost: u32,
+        declaration: &ExchangeDeclaration<'_>,
+        exchange_type: &'static ExchangeType,
+    ) -> Self {
         Exchange {
             vhost,
             name: declaration.name.into(),
@@ -100,6 +103,11 @@ impl Exchange {
     /// In the order of their destinations.
     pub fn bindings(&self) -> impl ExactSizeIterator<Item = &Binding> {
         self.bindings.iter()
+    }
+
+    /// An auto-delete exchange without a binding is to be deleted.
+    pub fn is_orphaned(&self) -> bool {
+        self.auto_delete && self.bindings.is_empty()
     }
 
     pub fn is_bound(&self, binding: &Binding) -> bool {
@@ -130,7 +138,9 @@ impl Exchange {
         let from_first = self.bindings.range(first..);
         let gone: Vec<Binding> =
             from_first.take_while(|binding| binding.destination == destination).cloned().collect();
-        gone.iter().for_each(|binding| drop(self.unbind(binding)));
+        for binding in &gone {
+            self.unbind(binding);
+        }
         gone.len()
     }
 

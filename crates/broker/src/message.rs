@@ -15,9 +15,8 @@ use warren_units::bounds::SHARED_SIZE_BYTES_MIN;
 use warren_units::{Gate, Lsn, UnixMillis};
 
 const FIXED_SIZE_BYTES: usize = 24;
-const FLAG_PERSISTENT: u8 = 1;
-const FLAG_STRICT: u8 = 2;
-const FLAG_EXPIRES: u8 = 4;
+const FLAG_STRICT: u8 = 1;
+const FLAG_EXPIRES: u8 = 2;
 
 /// What a message is made of.
 #[derive(Clone, Copy, Debug)]
@@ -57,9 +56,6 @@ impl Message {
         scratch.extend_from_slice(&(parts.properties.len() as u32).to_le_bytes());
         let mut flags = 0;
         let properties = RawProperties::trusted(parts.properties);
-        if properties.is_persistent() {
-            flags |= FLAG_PERSISTENT;
-        }
         if properties.expiration().is_some() {
             flags |= FLAG_EXPIRES;
         }
@@ -67,7 +63,12 @@ impl Message {
             flags |= FLAG_STRICT;
         }
         let priority = properties.priority().unwrap_or(0);
-        scratch.extend_from_slice(&[parts.exchange.len() as u8, parts.routing_key.len() as u8, flags, priority]);
+        scratch.extend_from_slice(&[
+            parts.exchange.len() as u8,
+            parts.routing_key.len() as u8,
+            flags,
+            priority,
+        ]);
         scratch.extend_from_slice(&parts.exchange);
         scratch.extend_from_slice(&parts.routing_key);
         scratch.extend_from_slice(parts.properties);
@@ -108,10 +109,6 @@ impl Message {
 
     pub fn published_at(&self) -> UnixMillis {
         UnixMillis(self.number(8))
-    }
-
-    pub fn is_persistent(&self) -> bool {
-        self.head()[22] & FLAG_PERSISTENT != 0
     }
 
     pub fn priority(&self) -> u8 {
@@ -164,26 +161,6 @@ impl Message {
     pub fn body_size(&self) -> usize {
         self.body().len()
     }
-
-    /// Bytes of memory this message keeps, shared by all queues that hold it.
-    pub fn memory_bytes(&self) -> usize {
-        let body = match &self.0 {
-            Form::Inline(_) => 0,
-            Form::Shared(form) => form.body.len(),
-        };
-        self.head().len() + body + 2 * size_of::<usize>()
-    }
-
-    pub fn parts(&self) -> MessageParts<'_> {
-        MessageParts {
-            exchange: self.exchange(),
-            routing_key: self.routing_key(),
-            properties: self.properties().as_bytes(),
-            published_at: self.published_at(),
-            lsn: self.lsn(),
-            strict: self.head()[22] & FLAG_STRICT != 0,
-        }
-    }
 }
 
 #[cfg(test)]
@@ -199,7 +176,7 @@ mod tests {
             let parts = MessageParts {
                 exchange: ShortStr::literal("logs"),
                 routing_key: ShortStr::literal("a.b"),
-                properties: if strict { &[0x10, 0, 2] } else { &[0, 0] },
+                properties: if strict { b"\x09\x00\x07\x03250" } else { b"\0\0" },
                 published_at: UnixMillis(5),
                 lsn: Lsn(9),
                 strict,
@@ -209,7 +186,9 @@ mod tests {
             assert_eq!(message.routing_key(), parts.routing_key);
             assert_eq!(message.properties().as_bytes(), parts.properties);
             assert_eq!(message.body().as_slice(), body.as_slice());
-            assert_eq!((message.published_at(), message.is_persistent()), (UnixMillis(5), strict));
+            assert_eq!((message.published_at(), message.priority()), (UnixMillis(5), u8::from(strict) * 7));
+            let expiration = strict.then_some(250);
+            assert_eq!(message.expiration_milliseconds(), expiration);
             let gate = if strict { Gate::synced(Lsn(9)) } else { Gate::written(Lsn(9)) };
             assert_eq!(message.gate(), gate);
         }

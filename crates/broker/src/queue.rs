@@ -58,6 +58,8 @@ pub struct Queue {
     pub used_at: UnixMillis,
     /// Heads may expire: the queue has a time-to-live or saw a message with one.
     pub expires_heads: bool,
+    /// When somebody will look at the head next, if that is planned.
+    pub head_look_at: Option<UnixMillis>,
     pub counters: QueueCounters,
     /// Waiting messages by priority, lowest first. One level without `x-max-priority`.
     levels: SmallVec<[Ready; 1]>,
@@ -94,6 +96,7 @@ impl Queue {
             unacked: 0,
             used_at: UnixMillis(0),
             expires_heads: declaration.features.message_ttl_milliseconds.is_some(),
+            head_look_at: None,
             features: declaration.features,
             counters: QueueCounters::default(),
             levels: smallvec::smallvec![Ready::default(); level_count],
@@ -125,18 +128,9 @@ impl Queue {
         self.levels.iter().map(Ready::body_bytes).sum()
     }
 
-    pub fn is_empty(&self) -> bool {
-        !self.has_ready() && self.unacked == 0
-    }
-
     /// The waiting messages, those to be delivered first first.
     pub fn ready(&self) -> impl Iterator<Item = &Entry> {
         self.levels.iter().rev().flat_map(Ready::iter)
-    }
-
-    /// The waiting messages of this moment, by priority; costs the same however many there are.
-    pub fn freeze(&self) -> SmallVec<[Ready; 1]> {
-        self.levels.iter().map(Ready::freeze).collect()
     }
 
     pub fn newest(&self) -> Position {
@@ -192,11 +186,6 @@ impl Queue {
     /// A delivered message comes back to its old place.
     pub fn give_back(&mut self, mut entry: Entry) {
         mark_returned(&mut entry);
-        self.level(&entry).insert(entry);
-    }
-
-    /// A message that was never delivered comes back to its old place, unchanged.
-    pub fn put_back(&mut self, entry: Entry) {
         self.level(&entry).insert(entry);
     }
 

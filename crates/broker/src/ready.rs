@@ -3,7 +3,7 @@
 //! ```text
 //! root (Arc) -> [ chunk (Arc) ][ chunk (Arc) ] ...      each chunk up to CHUNK_ENTRY_COUNT entries
 //! ```
-//! Freezing takes the root; a later change copies the root's pointers once and each chunk it touches. So a
+//! A clone is a frozen view: it takes the root; a later change copies the root's pointers once and each chunk it touches. So a
 //! checkpoint or a purge of millions of messages costs the engine nothing (decision 8).
 //!
 //! This module never knows a consumer or the log.
@@ -35,6 +35,11 @@ pub struct Entry {
 }
 
 impl Entry {
+    /// A message in the log, not delivered yet.
+    pub fn durable(message: Message, sequence: u64) -> Entry {
+        Entry { message, sequence, minor: 0, delivery_count: 0, durable: true, redelivered: false }
+    }
+
     pub fn position(&self) -> Position {
         Position { sequence: self.sequence, minor: self.minor }
     }
@@ -64,24 +69,12 @@ impl Ready {
         self.body_bytes
     }
 
-    /// A view of this moment. Its cost does not grow with the number of messages.
-    pub fn freeze(&self) -> Ready {
-        self.clone()
-    }
-
     pub fn front(&self) -> Option<&Entry> {
         self.chunks.front()?.front()
     }
 
     pub fn iter(&self) -> impl Iterator<Item = &Entry> {
         self.chunks.iter().flat_map(|chunk| chunk.iter())
-    }
-
-    /// Entries from the first one behind `position` on.
-    pub fn iter_after(&self, position: Position) -> impl Iterator<Item = &Entry> {
-        let first = self.chunks.partition_point(|chunk| chunk.back().is_some_and(|e| e.position() <= position));
-        let entries = self.chunks.iter().skip(first).flat_map(|chunk| chunk.iter());
-        entries.skip_while(move |entry| entry.position() <= position)
     }
 
     pub fn push_back(&mut self, entry: Entry) {
@@ -130,7 +123,8 @@ impl Ready {
     }
 
     fn find(&self, position: Position) -> Option<(usize, usize)> {
-        let index = self.chunks.partition_point(|chunk| chunk.back().is_some_and(|e| e.position() < position));
+        let index =
+            self.chunks.partition_point(|chunk| chunk.back().is_some_and(|e| e.position() < position));
         let place = self.chunks.get(index)?.binary_search_by_key(&position, Entry::position).ok()?;
         Some((index, place))
     }
@@ -220,7 +214,8 @@ mod tests {
                         let (sequence, minor) = model.remove(choice as usize % model.len());
                         let removed = ready.remove(Position { sequence, minor });
                         prop_assert!(removed.is_some());
-                        prop_assert!(ready.get(Position { sequence, minor }).is_none());
+                        let is_gone = ready.get(Position { sequence, minor }).is_none();
+                        prop_assert!(is_gone);
                     }
                     _ => {}
                 }
@@ -235,7 +230,7 @@ mod tests {
     fn a_frozen_view_does_not_see_later_changes() {
         let mut ready = Ready::default();
         (1..=2000).for_each(|sequence| ready.push_back(entry(sequence, 0)));
-        let frozen = ready.freeze();
+        let frozen = ready.clone();
         let before = positions(&frozen);
         (0..700).for_each(|_| drop(ready.pop_front()));
         ready.remove(Position { sequence: 1500, minor: 0 });
@@ -244,7 +239,6 @@ mod tests {
         assert_eq!(positions(&frozen), before);
         assert!(frozen.iter().all(|entry| !entry.redelivered));
         assert_eq!(ready.len(), 1300);
-        assert_eq!(ready.iter_after(Position { sequence: 1999, minor: 9 }).count(), 2);
         assert_eq!(ready.take().len(), 1300);
         assert!(ready.is_empty() && ready.pop_front().is_none());
     }

@@ -37,10 +37,6 @@ impl Runs {
         }
     }
 
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
     pub fn iter(&self) -> impl Iterator<Item = u64> {
         self.0.iter().flat_map(|(first, length)| *first..*first + *length)
     }

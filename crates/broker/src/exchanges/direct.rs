@@ -19,7 +19,7 @@ struct Direct {
 
 impl Router for Direct {
     fn bind(&mut self, key: &[u8], _: &Arguments, destination: Destination) {
-        self.by_key.entry_ref(key).or_default().push(destination);
+        self.by_key.entry(key.into()).or_default().push(destination);
     }
 
     fn unbind(&mut self, key: &[u8], _: &Arguments, destination: Destination) {

@@ -26,7 +26,9 @@ impl Router for Fanout {
     }
 
     fn unbind(&mut self, _: &[u8], _: &Arguments, destination: Destination) {
-        let Some(place) = self.destinations.iter().position(|(known, _)| *known == destination) else { return };
+        let Some(place) = self.destinations.iter().position(|(known, _)| *known == destination) else {
+            return;
+        };
         self.destinations[place].1 -= 1;
         if self.destinations[place].1 == 0 {
             self.destinations.remove(place);

@@ -37,7 +37,7 @@ impl Node {
         match word {
             b"*" => self.one.get_or_insert_default(),
             b"#" => self.any.get_or_insert_with(|| Box::new(Node { takes_any: true, ..Node::default() })),
-            _ => self.words.get_or_insert_with(|| Box::new(name_map(0))).entry_ref(word).or_default(),
+            _ => self.words.get_or_insert_with(|| Box::new(name_map(0))).entry(word.into()).or_default(),
         }
     }
 
@@ -78,7 +78,6 @@ impl Node {
             }
         }
     }
-
 }
 
 /// The nodes that the words so far can have led to. Each stands in it once, so that a message never walks
@@ -176,7 +175,8 @@ mod tests {
 
     #[test]
     fn every_pattern_matches_exactly_what_the_specification_says() {
-        let patterns = ["", "#", "*", "a", "a.*", "a.#", "#.b", "*.b", "a.#.c", "#.#", "#.*", "*.#.b.#", "..", "a..b"];
+        let patterns =
+            ["", "#", "*", "a", "a.*", "a.#", "#.b", "*.b", "a.#.c", "#.#", "#.*", "*.#.b.#", "..", "a..b"];
         let keys = ["", "a", "b", "a.b", "a.b.c", "a.c", "a.x.y.c", "x.b", "x.y.b.z", ".", "..", "a..b"];
         let mut router = (TYPE.make)();
         let none = Arguments::default();
@@ -201,7 +201,10 @@ mod tests {
         let mut router = (TYPE.make)();
         let none = Arguments::default();
         router.bind("#.a.".repeat(40).trim_end_matches('.').as_bytes(), &none, Destination::Queue(1));
-        assert_eq!(route(&*router, "a.".repeat(120).trim_end_matches('.').as_bytes()), [Destination::Queue(1)]);
+        assert_eq!(
+            route(&*router, "a.".repeat(120).trim_end_matches('.').as_bytes()),
+            [Destination::Queue(1)]
+        );
         assert_eq!(route(&*router, "a.".repeat(39).trim_end_matches('.').as_bytes()), []);
     }
 

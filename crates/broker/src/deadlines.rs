@@ -1,0 +1,150 @@
+//! What time asks for, in its order: heartbeats, queues nobody uses, messages that grow too old.
+//!
+//! A deadline may fire late or in vain, never be forgotten: whoever it wakes looks at the truth again.
+
+use crate::broker::Broker;
+use crate::connection::Phase;
+use crate::dead_letter::Reason;
+use crate::queue::QueueRef;
+use std::collections::BTreeSet;
+use warren_amqp::encode;
+use warren_units::{Gate, PeerId, Step, UnixMillis};
+
+/// How long a client may take to log in, and to answer connection.close.
+const HANDSHAKE_MILLISECONDS_MAX: u64 = 10_000;
+
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+enum Deadline {
+    /// The message in front of the queue may be too old.
+    Head(QueueRef),
+    /// The queue may have been unused for too long.
+    Unused(QueueRef),
+    /// A heartbeat is due, or the peer's is missing.
+    Heartbeat { index: u32, generation: u32 },
+    /// The client should have logged in, or answered our goodbye.
+    Handshake { index: u32, generation: u32 },
+}
+
+#[derive(Default)]
+pub struct Deadlines {
+    ordered: BTreeSet<(UnixMillis, Deadline)>,
+}
+
+impl Deadlines {
+    pub fn next(&self) -> Option<UnixMillis> {
+        self.ordered.first().map(|(at, _)| *at)
+    }
+
+    fn take_due(&mut self, now: UnixMillis) -> Option<Deadline> {
+        let first = *self.ordered.first().filter(|(at, _)| *at <= now)?;
+        self.ordered.remove(&first);
+        Some(first.1)
+    }
+
+    pub fn handshake(&mut self, peer: PeerId, now: UnixMillis) {
+        let PeerId { index, generation } = peer;
+        let at = now.saturating_add(HANDSHAKE_MILLISECONDS_MAX);
+        self.ordered.insert((at, Deadline::Handshake { index, generation }));
+    }
+
+    /// A heartbeat every half interval.
+    pub fn heartbeat(&mut self, peer: PeerId, seconds: u16, now: UnixMillis) {
+        if seconds > 0 {
+            let PeerId { index, generation } = peer;
+            let at = now.saturating_add(u64::from(seconds) * 500);
+            self.ordered.insert((at, Deadline::Heartbeat { index, generation }));
+        }
+    }
+}
+
+impl Broker {
+    /// Notes when the queue's first message grows too old, unless an earlier look is planned.
+    pub(crate) fn schedule_head(&mut self, slot: u32) {
+        let reference = self.state.queue_ref(slot);
+        let queue = self.state.queue_mut(slot);
+        if !queue.expires_heads {
+            return;
+        }
+        let Some(at) = queue.head_expires_at() else { return };
+        if queue.head_look_at.is_none_or(|planned| at < planned) {
+            queue.head_look_at = Some(at);
+            self.deadlines.ordered.insert((at, Deadline::Head(reference)));
+        }
+    }
+
+    /// All that time may do to this queue.
+    pub(crate) fn schedule_queue(&mut self, slot: u32) {
+        let reference = self.state.queue_ref(slot);
+        let queue = self.state.queue(slot);
+        if let Some(milliseconds) = queue.features.expires_milliseconds {
+            let at = queue.used_at.saturating_add(milliseconds);
+            self.deadlines.ordered.insert((at, Deadline::Unused(reference)));
+        }
+        self.schedule_head(slot);
+    }
+
+    pub(crate) fn run_deadlines(&mut self, step: &mut Step<'_>) {
+        let mut expired_left = self.settings.expired_per_tick_max;
+        while expired_left > 0 {
+            let Some(deadline) = self.deadlines.take_due(step.now) else { return };
+            match deadline {
+                Deadline::Head(queue) => self.expire_heads(step, queue, &mut expired_left),
+                Deadline::Unused(queue) => self.expire_queue(step, queue),
+                Deadline::Heartbeat { index, generation } => {
+                    self.heartbeat_due(step, PeerId { index, generation });
+                }
+                Deadline::Handshake { index, generation } => {
+                    self.handshake_due(step, PeerId { index, generation });
+                }
+            }
+        }
+    }
+
+    fn expire_heads(&mut self, step: &mut Step<'_>, reference: QueueRef, left: &mut usize) {
+        let Some(queue) = self.state.live_queue(reference) else { return };
+        queue.head_look_at = None;
+        while *left > 0 {
+            let queue = self.state.queue_mut(reference.slot);
+            if queue.head_expires_at().is_none_or(|at| at > step.now) {
+                break;
+            }
+            let Some(entry) = queue.pop() else { break };
+            self.give_up(step, reference.slot, entry, Reason::Expired);
+            *left -= 1;
+        }
+        self.schedule_head(reference.slot);
+    }
+
+    fn expire_queue(&mut self, step: &mut Step<'_>, reference: QueueRef) {
+        let Some(queue) = self.state.live_queue(reference) else { return };
+        let Some(milliseconds) = queue.features.expires_milliseconds else { return };
+        if !queue.consumers.is_empty() {
+            queue.used_at = step.now;
+        }
+        if queue.used_at.saturating_add(milliseconds) <= step.now {
+            self.delete_queue(step, reference.slot);
+        } else {
+            self.schedule_queue(reference.slot);
+        }
+    }
+
+    fn heartbeat_due(&mut self, step: &mut Step<'_>, peer: PeerId) {
+        let Some(connection) = self.connection(peer) else { return };
+        let (seconds, received_at) = (connection.heartbeat_seconds, connection.received_at);
+        if received_at.saturating_add(u64::from(seconds) * 2000) <= step.now {
+            self.release_connection(step, peer);
+            self.set_phase(peer, Phase::Closing);
+            step.peers.end(peer);
+            return;
+        }
+        step.peers.output(peer, Gate::OPEN, encode::heartbeat);
+        self.deadlines.heartbeat(peer, seconds, step.now);
+    }
+
+    fn handshake_due(&mut self, step: &mut Step<'_>, peer: PeerId) {
+        let is_late = self.connection(peer).is_some_and(|connection| connection.phase != Phase::Running);
+        if is_late {
+            step.peers.end(peer);
+        }
+    }
+}

@@ -1,0 +1,68 @@
+//! `basic.get`: one message, now.
+
+use crate::call::{Call, seen};
+use crate::consumer::ConsumerRef;
+use crate::dead_letter::Reason;
+use crate::effects::Effect;
+use crate::refusal::Refusal;
+use crate::runs::Runs;
+use crate::unacked::Delivery;
+use warren_access::Operation;
+use warren_amqp::methods::{BasicGet, BasicGetEmpty, BasicGetOk};
+use warren_amqp::{ReplyCode, ShortStr, encode};
+
+pub(in crate::methods) fn handle(call: &mut Call<'_, '_>, get: BasicGet<'_>) -> Result<(), Refusal> {
+    let name = call.named_queue(&get.queue)?;
+    call.check(Operation::Read, &call.queue_resource(&name))?;
+    let slot = call.usable_queue(&name)?;
+    drop_expired(call, slot);
+    let reference = call.broker.state.queue_ref(slot);
+    let now = call.step.now;
+    let queue = call.broker.state.queue_mut(slot);
+    queue.used_at = now;
+    if queue.features.single_active_consumer {
+        let resource = call.queue_resource(&name);
+        let text = format!(
+            "cannot obtain access to locked {resource}. basic.get operations are not supported by queues with single active consumer"
+        );
+        return Err(Refusal::new(ReplyCode::ResourceLocked, text));
+    }
+    let Some(entry) = queue.pop() else {
+        call.reply(BasicGetEmpty { cluster_id: ShortStr::EMPTY });
+        return Ok(());
+    };
+    queue.counters.got += 1;
+    let redelivered = queue.is_redelivered(&entry);
+    let message_count = queue.ready_count() as u32;
+    queue.unacked += usize::from(!get.no_ack);
+    let channel = &mut call.broker.channels[call.channel as usize];
+    let delivery_tag = channel.next_delivery_tag();
+    let message = &entry.message;
+    let (exchange, routing_key) = (message.exchange(), message.routing_key());
+    let method = BasicGetOk { delivery_tag, redelivered, exchange, routing_key, message_count };
+    let gate = seen(call.step).and(message.gate());
+    let (number, frame_max) = (call.number, channel.frame_max);
+    call.step.peers.output(call.peer, gate, |rope| {
+        encode::content(rope, number, method, message.properties(), message.body(), frame_max);
+    });
+    if !get.no_ack {
+        let delivery = Delivery { consumer: ConsumerRef::NONE, queue: reference, entry };
+        channel.unacked.push(delivery_tag, delivery);
+    } else if entry.durable {
+        Effect::Removed { queue: reference.id, sequences: Runs::one(entry.sequence) }.record(call.step.batch);
+    }
+    Ok(())
+}
+
+/// What is too old is not given to anybody.
+fn drop_expired(call: &mut Call<'_, '_>, slot: u32) {
+    loop {
+        let now = call.step.now;
+        let queue = call.broker.state.queue_mut(slot);
+        if !queue.expires_heads || queue.head_expires_at().is_none_or(|at| at > now) {
+            return;
+        }
+        let Some(entry) = queue.pop() else { return };
+        call.broker.give_up(call.step, slot, entry, Reason::Expired);
+    }
+}

@@ -1,0 +1,3 @@
+//! The class `confirm`.
+
+pub(super) mod select;

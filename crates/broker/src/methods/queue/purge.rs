@@ -1,0 +1,55 @@
+//! `queue.purge`: all waiting messages go; those that clients hold stay theirs.
+
+use crate::broker::Broker;
+use crate::call::Call;
+use crate::effects::Effect;
+use crate::refusal::Refusal;
+use crate::runs::Runs;
+use smallvec::SmallVec;
+use warren_access::Operation;
+use warren_amqp::methods::{QueuePurge, QueuePurgeOk};
+use warren_units::Step;
+
+pub(in crate::methods) fn handle(call: &mut Call<'_, '_>, purge: QueuePurge<'_>) -> Result<(), Refusal> {
+    let name = call.named_queue(&purge.queue)?;
+    call.check(Operation::Read, &call.queue_resource(&name))?;
+    let slot = call.usable_queue(&name)?;
+    let message_count = call.broker.purge(call.step, slot) as u32;
+    call.reply_unless(purge.nowait, QueuePurgeOk { message_count });
+    Ok(())
+}
+
+impl Broker {
+    /// Takes the waiting messages out of the queue in one move; answers how many there were.
+    pub(crate) fn purge(&mut self, step: &mut Step<'_>, slot: u32) -> usize {
+        let reference = self.state.queue_ref(slot);
+        let queue = self.state.queue_mut(slot);
+        queue.used_at = step.now;
+        let count = queue.ready_count();
+        let (is_recorded, through) = (queue.is_recorded(), queue.newest().sequence);
+        let purged = queue.take_ready();
+        if is_recorded && count > 0 {
+            let held = self.held_sequences(|queue| queue == reference);
+            let kept = Runs::from_unsorted(held);
+            Effect::Purged { queue: reference.id, through, kept }.record(step.batch);
+        }
+        self.discard(purged);
+        count
+    }
+
+    /// Numbers of the durable messages that clients hold of a queue.
+    fn held_sequences(&self, is_meant: impl Fn(crate::queue::QueueRef) -> bool) -> SmallVec<[u64; 8]> {
+        let held =
+            self.held_deliveries().filter(|delivery| delivery.entry.durable && is_meant(delivery.queue));
+        held.map(|delivery| delivery.entry.sequence).collect()
+    }
+
+    /// Every delivery that a client holds, transactions included.
+    pub(crate) fn held_deliveries(&self) -> impl Iterator<Item = &crate::unacked::Delivery> {
+        self.channels.iter().flat_map(|(_, channel)| {
+            let settled = channel.transaction.iter().flat_map(|transaction| &transaction.settlements);
+            let settled = settled.flat_map(|(_, deliveries)| deliveries.iter().map(|(_, delivery)| delivery));
+            channel.unacked.iter().chain(settled)
+        })
+    }
+}

@@ -1,0 +1,279 @@
+//! How a message gets into queues: one effect names all durable queues that take it, one allocation holds it,
+//! and where a consumer is waiting it never enters the queue's list.
+
+use crate::broker::Broker;
+use crate::dead_letter::{DeadLetter, Reason};
+use crate::effects::{BodyAt, Placements, record_published};
+use crate::exchange::Routed;
+use crate::message::{Message, MessageParts};
+use crate::queue::{Queue, QueueId};
+use crate::queue_feature::Overflow;
+use crate::ready::{Entry, Position};
+use crate::refusal::{Refusal, Resource};
+use crate::state::Targets;
+use warren_amqp::{Payload, RawProperties, ReplyCode, ShortStr};
+use warren_units::{Lsn, Step};
+
+/// A message on its way into queues.
+#[derive(Clone, Copy)]
+pub(crate) struct Publication<'a> {
+    pub exchange: ShortStr<'a>,
+    pub routing_key: ShortStr<'a>,
+    pub properties: RawProperties<'a>,
+    pub body: Payload<'a>,
+    /// The step's record holds effects of both protocols.
+    pub strict: bool,
+    /// The durable message whose body this one shares, if it has been in a queue.
+    pub moved_from: Option<(QueueId, u64)>,
+}
+
+/// What became of a publication.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub(crate) struct Accepted {
+    /// It is durable once this step's record is.
+    pub recorded: bool,
+    /// A full queue refused it.
+    pub rejected: bool,
+}
+
+impl Broker {
+    /// Puts the message into the queues at `targets`.
+    #[inline]
+    pub(crate) fn enqueue(
+        &mut self,
+        step: &mut Step<'_>,
+        publication: &Publication<'_>,
+        targets: &[u32],
+    ) -> Accepted {
+        let mut accepted = Accepted::default();
+        let has_limit = |slot: &u32| self.state.queue(*slot).has_length_limit();
+        if targets.iter().any(has_limit) {
+            let (taking, rejected) = self.taking(step, publication, targets);
+            accepted.rejected = rejected;
+            accepted.recorded = self.place_all(step, publication, &taking);
+        } else {
+            accepted.recorded = self.place_all(step, publication, targets);
+        }
+        accepted
+    }
+
+    /// The targets that are not full, and whether one was.
+    fn taking(&mut self, step: &Step<'_>, publication: &Publication<'_>, targets: &[u32]) -> (Targets, bool) {
+        let size = publication.body.len() as u64;
+        let is_full =
+            |queue: &Queue| queue.features.overflow != Overflow::DropHead && queue.exceeds_length(1, size);
+        let (full, taking): (Targets, Targets) =
+            targets.iter().copied().partition(|slot| is_full(self.state.queue(*slot)));
+        for slot in &full {
+            if self.state.queue(*slot).features.overflow == Overflow::RejectPublishDeadLetter {
+                let parts = parts(publication, step, Lsn::NONE);
+                let message = Message::new(&parts, publication.body, &mut self.scratch);
+                let queue = self.state.queue_ref(*slot);
+                self.dead_letters.push_back(DeadLetter {
+                    queue,
+                    message,
+                    durable: None,
+                    reason: Reason::MaxLength,
+                });
+            }
+        }
+        (taking, !full.is_empty())
+    }
+
+    /// True if the record holds the message.
+    #[inline]
+    fn place_all(&mut self, step: &mut Step<'_>, publication: &Publication<'_>, targets: &[u32]) -> bool {
+        let is_recorded = publication.properties.is_persistent()
+            && targets.iter().any(|slot| self.state.queue(*slot).is_recorded());
+        if is_recorded {
+            self.place_recorded(step, publication, targets);
+            return true;
+        }
+        let Some((last, others)) = targets.split_last() else { return false };
+        let parts = parts(publication, step, Lsn::NONE);
+        let message = Message::new(&parts, publication.body, &mut self.scratch);
+        for slot in others {
+            let position = self.state.queue_mut(*slot).next_position(false);
+            self.place(step, *slot, entry(message.clone(), position, false));
+        }
+        let position = self.state.queue_mut(*last).next_position(false);
+        self.place(step, *last, entry(message, position, false));
+        false
+    }
+
+    fn place_recorded(&mut self, step: &mut Step<'_>, publication: &Publication<'_>, targets: &[u32]) {
+        let lsn = step.batch.next_lsn();
+        let parts = parts(publication, step, lsn);
+        let message = Message::new(&parts, publication.body, &mut self.scratch);
+        let mut placements = Placements::new();
+        for slot in targets {
+            let queue = self.state.queue_mut(*slot);
+            if queue.is_recorded() {
+                placements.push((queue.id, queue.next_position(true).sequence));
+            }
+        }
+        let body = match publication.moved_from {
+            Some((queue, sequence)) => BodyAt::Of(queue, sequence),
+            None => BodyAt::Ordinal(match publication.body {
+                Payload::Plain(slice) => step.batch.body_slice(slice),
+                Payload::Shared(bytes) => step.batch.body(bytes),
+            }),
+        };
+        // The effect stands before all that follows from it, such as the delivery that removes the message.
+        record_published(step.batch, &parts, body, &placements);
+        let mut sequences = placements.iter();
+        for slot in targets {
+            let queue = self.state.queue_mut(*slot);
+            let entry = if queue.is_recorded() {
+                let (_, sequence) = sequences.next().expect("one placement for each recorded queue");
+                Entry::durable(message.clone(), *sequence)
+            } else {
+                entry(message.clone(), queue.next_position(false), false)
+            };
+            self.place(step, *slot, entry);
+        }
+    }
+
+    /// One message into one queue, or past it to a consumer that waits.
+    #[inline]
+    fn place(&mut self, step: &mut Step<'_>, slot: u32, entry: Entry) {
+        let queue = self.state.queue_mut(slot);
+        queue.counters.published += 1;
+        let entry = if queue.has_ready() {
+            entry
+        } else {
+            match self.hand_over(step, slot, entry) {
+                None => return,
+                Some(entry) => entry,
+            }
+        };
+        let queue = self.state.queue_mut(slot);
+        queue.expires_heads |= entry.message.expiration_milliseconds().is_some();
+        queue.push(entry);
+        if queue.expires_heads {
+            self.schedule_head(slot);
+        }
+        if self.state.queue(slot).has_length_limit() {
+            self.drop_excess(step, slot);
+        }
+    }
+
+    /// A full queue drops what would be delivered last among the oldest.
+    fn drop_excess(&mut self, step: &mut Step<'_>, slot: u32) {
+        while self.state.queue(slot).exceeds_length(0, 0) {
+            let Some(entry) = self.state.queue_mut(slot).pop_for_overflow() else { return };
+            self.give_up(step, slot, entry, Reason::MaxLength);
+        }
+    }
+
+    /// The exchange a message is published to, if that is allowed.
+    pub(crate) fn publishable_exchange(
+        &self,
+        vhost: u32,
+        user: &str,
+        exchange: &[u8],
+    ) -> Result<u32, Refusal> {
+        self.check_permission(
+            user,
+            vhost,
+            warren_access::Operation::Write,
+            &exchange_resource(exchange, self, vhost),
+        )?;
+        let resource = Resource::exchange(exchange, self.state.vhost_name(vhost));
+        let slot = self.state.exchange_named(vhost, exchange).ok_or_else(|| Refusal::not_found(&resource))?;
+        if self.state.exchange(slot).internal {
+            let text = format!("cannot publish to internal {resource}");
+            return Err(Refusal::new(ReplyCode::AccessRefused, text));
+        }
+        Ok(slot)
+    }
+
+    /// Whether a message may be published with [`Broker::publish_from_bridge`]. Asked before the first effect
+    /// of a transaction that cannot be undone.
+    pub fn check_publish(
+        &self,
+        exchange: &[u8],
+        routing_key: &[u8],
+        body_size_bytes: u64,
+    ) -> Result<(), Refusal> {
+        for (what, bytes) in [("exchange", exchange), ("routing key", routing_key)] {
+            if bytes.len() > ShortStr::SIZE_BYTES_MAX {
+                return Err(Refusal::precondition_failed(format!("{what} is longer than 255 bytes")));
+            }
+        }
+        self.check_message_size(body_size_bytes)?;
+        let slot = self.state.exchange_named(0, exchange);
+        let resource = Resource::exchange(exchange, self.state.vhost_name(0));
+        let slot = slot.ok_or_else(|| Refusal::not_found(&resource))?;
+        if self.state.exchange(slot).internal {
+            let text = format!("cannot publish to internal {resource}");
+            return Err(Refusal::new(ReplyCode::AccessRefused, text));
+        }
+        Ok(())
+    }
+
+    /// Publishes a persistent message into the default virtual host, in the step's record beside effects of
+    /// the other protocol. Answers how many queues took it.
+    pub fn publish_from_bridge(
+        &mut self,
+        step: &mut Step<'_>,
+        exchange: &[u8],
+        routing_key: &[u8],
+        body: Payload<'_>,
+    ) -> Result<usize, Refusal> {
+        const PERSISTENT: &[u8] = &[0x10, 0, 2];
+        self.check_publish(exchange, routing_key, body.len() as u64)?;
+        let (Some(exchange), Some(routing_key)) = (ShortStr::new(exchange), ShortStr::new(routing_key))
+        else {
+            unreachable!("check_publish measured both");
+        };
+        let properties = RawProperties::trusted(PERSISTENT);
+        let publication =
+            Publication { exchange, routing_key, properties, body, strict: true, moved_from: None };
+        let slot = self.state.exchange_named(0, &exchange).expect("check_publish found it");
+        let targets = self.route(slot, &publication);
+        let accepted = self.enqueue(step, &publication, &targets);
+        self.counters.published += 1;
+        if !self.dead_letters.is_empty() {
+            self.publish_dead_letters(step);
+        }
+        Ok(if accepted.rejected { 0 } else { targets.len() })
+    }
+
+    pub(crate) fn route(&self, exchange: u32, publication: &Publication<'_>) -> Targets {
+        let mut targets = Targets::new();
+        let routed =
+            Routed { routing_key: &publication.routing_key, properties: publication.properties.as_bytes() };
+        self.state.route(exchange, routed, &mut targets);
+        targets
+    }
+
+    pub(crate) fn check_message_size(&self, size_bytes: u64) -> Result<(), Refusal> {
+        let max = self.settings.message_size_bytes_max;
+        if size_bytes > max {
+            let text = format!("message size {size_bytes} is larger than configured max size {max}");
+            return Err(Refusal::precondition_failed(text));
+        }
+        Ok(())
+    }
+}
+
+fn exchange_resource<'a>(exchange: &'a [u8], broker: &'a Broker, vhost: u32) -> Resource<'a> {
+    Resource::exchange(exchange, broker.state.vhost_name(vhost))
+}
+
+fn parts<'a>(publication: &Publication<'a>, step: &Step<'_>, lsn: Lsn) -> MessageParts<'a> {
+    MessageParts {
+        exchange: publication.exchange,
+        routing_key: publication.routing_key,
+        properties: publication.properties.as_bytes(),
+        published_at: step.now,
+        lsn,
+        strict: publication.strict,
+    }
+}
+
+fn entry(message: Message, position: Position, durable: bool) -> Entry {
+    let Position { sequence, minor } = position;
+    Entry { message, sequence, minor, delivery_count: 0, durable, redelivered: false }
+}
