@@ -120,6 +120,18 @@ impl<C> Entry<C> {
         unsafe { std::slice::from_raw_parts(self.at(HEADER_SIZE), self.header().key_length as usize) }
     }
 
+    /// Whether this is the entry's key. Keys of common lengths are compared without a call.
+    #[inline]
+    pub fn has_key(&self, key: &[u8]) -> bool {
+        let own = self.key();
+        match (own.first_chunk::<8>(), own.last_chunk::<8>()) {
+            (Some(first), Some(last)) if own.len() <= 16 => {
+                own.len() == key.len() && key.first_chunk() == Some(first) && key.last_chunk() == Some(last)
+            }
+            _ => own == key,
+        }
+    }
+
     /// Where the entry lies, for prefetching only.
     #[inline]
     pub(super) fn address(&self) -> *const u8 {

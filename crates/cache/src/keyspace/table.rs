@@ -104,7 +104,7 @@ impl<C> Table<C> {
 
     #[inline]
     pub fn find(&self, hash: u64, key: &[u8]) -> Option<Slot> {
-        self.find_by(hash, |entry| entry.key() == key)
+        self.find_by(hash, |entry| entry.has_key(key))
     }
 
     /// Looks for an entry by its hash and whatever else is known of it. Entries of other hashes are offered

@@ -242,6 +242,22 @@ fn a_large_value_grows_in_place_while_nobody_shares_it() {
 }
 
 #[test]
+fn keys_are_told_apart_at_every_length() {
+    for length in 0..40 {
+        let key: Vec<u8> = (0..length).collect();
+        let entry = TestEntry::new_string(&key, b"");
+        assert!(entry.has_key(&key));
+        assert!(!entry.has_key(&[key.as_slice(), b"x"].concat()));
+        for position in 0..key.len() {
+            let mut other = key.clone();
+            other[position] ^= 1;
+            assert!(!entry.has_key(&other), "byte {position} of {length}");
+            assert!(!entry.has_key(&key[..position]), "{position} of {length} bytes");
+        }
+    }
+}
+
+#[test]
 fn an_entry_is_one_thin_pointer() {
     assert_eq!(size_of::<Option<Entry<[u64; 2]>>>(), 8);
     fn is_send<T: Send>() {}

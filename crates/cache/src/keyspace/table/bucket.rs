@@ -96,14 +96,15 @@ impl<C> Bucket<C> {
     /// The first entry of the chain with this tag that `is_wanted`.
     #[inline]
     pub fn find(&self, tag: u8, mut is_wanted: impl FnMut(&Entry<C>) -> bool) -> Option<Place> {
+        assert!(tag != 0);
         let mut bucket = self;
         let mut depth = 0;
         loop {
             let mut matches = bucket.positions_of(tag);
             while matches != 0 {
                 let position = (matches.trailing_zeros() / 8) as u8;
-                // The tag is not 0, so the entry is there.
-                if bucket.entry(position).is_some_and(&mut is_wanted) {
+                // SAFETY: a slot with a tag holds an entry, and this one's is not 0 as no entry's tag is.
+                if is_wanted(unsafe { &*bucket.slots[usize::from(position)].entry }) {
                     return Some(Place { depth, position });
                 }
                 matches &= matches - 1;
@@ -131,7 +132,7 @@ impl<C> Bucket<C> {
             bucket = bucket.child_mut().expect("a chained bucket has a child");
             depth += 1;
         }
-        let empty = bucket.positions_of(0);
+        let empty = bucket.empty_positions();
         if empty != 0 {
             let position = (empty.trailing_zeros() / 8) as u8;
             bucket.put(usize::from(position), tag, entry);
@@ -197,9 +198,7 @@ impl<C> Bucket<C> {
     /// Asks the CPU to fetch all entries; those of children are rare enough to be left out.
     #[inline]
     pub fn prefetch_all_entries(&self) {
-        let empty = self.positions_of(0);
-        let child = if self.tags & CHAINED != 0 { 0x80 << (8 * CHILD_SLOT) } else { 0 };
-        self.prefetch_slots(EACH_HIGH_BIT_OF_SLOTS & !empty & !child);
+        self.prefetch_slots(EACH_HIGH_BIT_OF_SLOTS & !self.positions_of(0));
     }
 
     #[inline]
@@ -218,15 +217,19 @@ impl<C> Bucket<C> {
         (self.tags >> (8 * position)) as u8
     }
 
-    /// The high bit of the byte of each slot with this tag. With tag 0: of each empty slot.
+    /// The high bit of the byte of each slot with this tag.
     #[inline]
     fn positions_of(&self, tag: u8) -> u64 {
         let difference = self.tags ^ (u64::from(tag) * EACH_LOW_BIT);
         let non_zero = ((difference & EACH_LOW_SEVEN) + EACH_LOW_SEVEN) | difference;
-        let positions = !non_zero & EACH_HIGH_BIT_OF_SLOTS;
-        // The child's slot has tag 0 and is not empty.
-        let child = (self.tags & CHAINED) >> 56 << (8 * CHILD_SLOT + 7);
-        positions & !child
+        !non_zero & EACH_HIGH_BIT_OF_SLOTS
+    }
+
+    /// The same of each empty slot; the child's has tag 0 and is not empty.
+    #[inline]
+    fn empty_positions(&self) -> u64 {
+        let child = if self.tags & CHAINED != 0 { 0x80 << (8 * CHILD_SLOT) } else { 0 };
+        self.positions_of(0) & !child
     }
 
     fn put(&mut self, position: usize, tag: u8, entry: Entry<C>) {

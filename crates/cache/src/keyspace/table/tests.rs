@@ -136,7 +136,10 @@ fn apply(
         Operation::Advance(steps) => {
             table.advance(steps);
         }
-        Operation::Scan(steps) => (0..steps).for_each(|_| scan.step(table, model)),
+        Operation::Scan(steps) => {
+            (0..steps).for_each(|_| scan.step(table, model));
+            scan.check(table);
+        }
         Operation::Clear => {
             drop(table.clear());
             model.clear();
@@ -146,7 +149,7 @@ fn apply(
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 60, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 40, failure_persistence: None, ..ProptestConfig::default() })]
     #[test]
     fn a_table_holds_what_a_model_holds(seed in any::<u64>(), operations in prop::collection::vec(operation(), 1..80)) {
         let mut table = TestTable::new(seed);
