@@ -1,6 +1,8 @@
 //! The same tests for both drivers: a small server on the driver, std sockets as clients.
 
 mod harness;
+#[cfg(target_os = "linux")]
+mod measure;
 
 use super::*;
 use harness::{Received, echo, echo_server, noise, serve, transfer};
