@@ -1,10 +1,14 @@
 //! The same tests for both drivers: a small server on the driver, std sockets as clients.
 
+#[cfg(target_os = "linux")]
+mod exhaustion;
 mod harness;
 #[cfg(target_os = "linux")]
 mod measure;
 
 use super::*;
+#[cfg(target_os = "linux")]
+use exhaustion::waits_for_descriptors_without_spinning;
 use harness::{Received, echo, echo_server, noise, serve, transfer};
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpStream};
@@ -15,13 +19,13 @@ use std::time::Instant;
 
 /// Runs each body once for each driver. Where io_uring may not be used, its tests say so and pass.
 macro_rules! for_both_drivers {
-    ($($name:ident),* $(,)?) => {
+    ($($(#[$when:meta])? $name:ident),* $(,)?) => {
         mod readiness_driver {
-            $(#[test] fn $name() { super::$name(super::DriverKind::Epoll); })*
+            $($(#[$when])? #[test] fn $name() { super::$name(super::DriverKind::Epoll); })*
         }
         #[cfg(target_os = "linux")]
         mod completion_driver {
-            $(#[test] fn $name() {
+            $($(#[$when])? #[test] fn $name() {
                 match super::choose(super::DriverChoice::Uring) {
                     Ok(kind) => super::$name(kind),
                     Err(error) => eprintln!("skipped: {error}"),
@@ -45,6 +49,8 @@ for_both_drivers!(
     sends_shared_pieces_in_order,
     stops_listening,
     survives_a_flood_beside_a_quiet_connection,
+    #[cfg(target_os = "linux")]
+    waits_for_descriptors_without_spinning,
 );
 
 const PATIENCE: Duration = Duration::from_secs(20);
