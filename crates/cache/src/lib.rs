@@ -13,6 +13,7 @@ pub mod context;
 pub mod dispatch;
 pub mod host;
 pub mod keyspace;
+pub mod long_double;
 pub mod lookup;
 pub mod parse;
 pub mod pubsub;

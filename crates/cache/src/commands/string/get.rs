@@ -1,8 +1,11 @@
-//! GET.
+//! GET, and what reads a string and changes its key: GETDEL, GETEX.
 
+use super::deadline::DeadlineOption;
 use crate::command::{Carrier, CommandError, CommandSpec, Flags, Group, Keys};
 use crate::context::Context;
+use crate::keyspace::effects::key::{Delete, SetDeadline};
 use crate::keyspace::string::StringRef;
+use crate::parse::is_option;
 use warren_resp::{Args, Reply};
 
 pub static GET: CommandSpec = CommandSpec {
@@ -19,21 +22,102 @@ pub static GET: CommandSpec = CommandSpec {
     carrier: Carrier::Cache(get),
 };
 
+pub static GETDEL: CommandSpec = CommandSpec {
+    name: "getdel",
+    flags: Flags::WRITE.or(Flags::FAST),
+    since: "6.2.0",
+    summary: "Returns the string value of a key and deletes the key.",
+    carrier: Carrier::Cache(getdel),
+    ..GET
+};
+
+pub static GETEX: CommandSpec = CommandSpec {
+    name: "getex",
+    arity: -2,
+    flags: Flags::WRITE.or(Flags::FAST),
+    since: "6.2.0",
+    summary: "Returns the string value of a key and sets or clears its expiration time.",
+    syntax: "key [EX seconds | PX milliseconds | EXAT unix-time-seconds | PXAT unix-time-milliseconds | \
+             PERSIST]",
+    carrier: Carrier::Cache(getex),
+    ..GET
+};
+
 fn get(context: &mut Context<'_, '_>, args: Args<'_>) -> Result<(), CommandError> {
     let place = context.read(args.get(1));
-    match context.shared.keyspace.string(place)? {
-        None => context.reply.null(),
-        Some(string) => reply_string(&mut context.reply, string),
+    let string = context.shared.keyspace.string(place)?;
+    reply_string_or_null(&mut context.reply, string);
+    Ok(())
+}
+
+fn getdel(context: &mut Context<'_, '_>, args: Args<'_>) -> Result<(), CommandError> {
+    let place = context.write(args.get(1));
+    let string = context.shared.keyspace.string(place)?;
+    reply_string_or_null(&mut context.reply, string);
+    if place.slot.is_some() {
+        context.apply(Delete { place });
     }
     Ok(())
 }
 
-/// Replies a string value as a bulk string, by reference where it is shared.
+fn getex(context: &mut Context<'_, '_>, args: Args<'_>) -> Result<(), CommandError> {
+    let option = read_getex_option(args)?;
+    let place = context.write(args.get(1));
+    let string = context.shared.keyspace.string(place)?;
+    reply_string_or_null(&mut context.reply, string);
+    let Some(entry) = context.shared.keyspace.entry(place) else { return Ok(()) };
+    match option {
+        GetexOption::None => {}
+        GetexOption::Persist if entry.expire_at().is_none() => {}
+        GetexOption::Persist => context.apply(SetDeadline { place, deadline: None }),
+        GetexOption::Deadline(option) => {
+            let deadline = option.deadline(context.now(), "getex")?;
+            if deadline <= context.now() {
+                context.apply(Delete { place });
+            } else {
+                context.apply(SetDeadline { place, deadline: Some(deadline) });
+            }
+        }
+    }
+    Ok(())
+}
+
+enum GetexOption<'a> {
+    None,
+    Persist,
+    Deadline(DeadlineOption<'a>),
+}
+
+fn read_getex_option(args: Args<'_>) -> Result<GetexOption<'_>, CommandError> {
+    let mut option = GetexOption::None;
+    let mut position = 2;
+    while position < args.len() {
+        let earlier = match option {
+            GetexOption::Deadline(earlier) => Some(earlier),
+            GetexOption::None | GetexOption::Persist => None,
+        };
+        if is_option(args.get(position), "PERSIST") && earlier.is_none() {
+            option = GetexOption::Persist;
+            position += 1;
+        } else if let Some(deadline) = DeadlineOption::read(args, position, earlier)
+            && !matches!(option, GetexOption::Persist)
+        {
+            option = GetexOption::Deadline(deadline);
+            position += 2;
+        } else {
+            return Err(CommandError::Syntax);
+        }
+    }
+    Ok(option)
+}
+
+/// Replies a string value as a bulk string, by reference where it is shared; null where there is none.
 #[inline]
-pub fn reply_string(reply: &mut Reply<'_>, string: StringRef<'_>) {
+pub fn reply_string_or_null(reply: &mut Reply<'_>, string: Option<StringRef<'_>>) {
     match string {
-        StringRef::Plain(slice) => reply.bulk(slice),
-        StringRef::Integer(value) => reply.bulk_integer(value),
-        StringRef::Shared(bytes) => reply.bulk_shared(bytes),
+        None => reply.null(),
+        Some(StringRef::Plain(slice)) => reply.bulk(slice),
+        Some(StringRef::Integer(value)) => reply.bulk_integer(value),
+        Some(StringRef::Shared(bytes)) => reply.bulk_shared(bytes),
     }
 }

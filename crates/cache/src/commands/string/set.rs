@@ -1,14 +1,14 @@
-//! SET with all its options.
+//! SET with all its options, and the older commands that are SET with one of them.
 
-use super::get::reply_string;
+use super::deadline::{DeadlineOption, DeadlineUnit};
+use super::get::reply_string_or_null;
 use crate::command::{Carrier, CommandError, CommandSpec, Flags, Group, Keys};
 use crate::context::Context;
 use crate::keyspace::effects::Value;
 use crate::keyspace::effects::key::Delete;
 use crate::keyspace::effects::string::{Deadline, SetString};
-use crate::parse::{is_option, need_integer};
+use crate::parse::is_option;
 use warren_resp::Args;
-use warren_units::UnixMillis;
 
 pub static SET: CommandSpec = CommandSpec {
     name: "set",
@@ -25,23 +25,65 @@ pub static SET: CommandSpec = CommandSpec {
     carrier: Carrier::Cache(set),
 };
 
+pub static SETNX: CommandSpec = CommandSpec {
+    name: "setnx",
+    arity: 3,
+    flags: Flags::WRITE.or(Flags::DENYOOM).or(Flags::FAST),
+    summary: "Sets the string value of a key that does not exist yet.",
+    syntax: "key value",
+    carrier: Carrier::Cache(setnx),
+    ..SET
+};
+
+pub static SETEX: CommandSpec = CommandSpec {
+    name: "setex",
+    arity: 4,
+    since: "2.0.0",
+    summary: "Sets the string value of a key with an expiration time in seconds.",
+    syntax: "key seconds value",
+    carrier: Carrier::Cache(setex),
+    ..SET
+};
+
+pub static PSETEX: CommandSpec = CommandSpec {
+    name: "psetex",
+    arity: 4,
+    since: "2.6.0",
+    summary: "Sets the string value of a key with an expiration time in milliseconds.",
+    syntax: "key milliseconds value",
+    carrier: Carrier::Cache(psetex),
+    ..SET
+};
+
+pub static GETSET: CommandSpec = CommandSpec {
+    name: "getset",
+    arity: 3,
+    flags: Flags::WRITE.or(Flags::DENYOOM).or(Flags::FAST),
+    summary: "Sets the string value of a key and returns the one before.",
+    syntax: "key value",
+    carrier: Carrier::Cache(getset),
+    ..SET
+};
+
 #[derive(Default)]
-struct Options {
+struct Options<'a> {
     only_if_absent: bool,
     only_if_present: bool,
     get: bool,
     keep_deadline: bool,
-    deadline: Option<UnixMillis>,
+    deadline: Option<DeadlineOption<'a>>,
 }
 
 fn set(context: &mut Context<'_, '_>, args: Args<'_>) -> Result<(), CommandError> {
-    let options = if args.len() == 3 { Options::default() } else { read_options(args, context.now())? };
+    let options = if args.len() == 3 { Options::default() } else { read_options(args)? };
+    let deadline = match options.deadline {
+        Some(option) => Some(option.deadline(context.now(), "set")?),
+        None => None,
+    };
     let place = context.write(args.get(1));
     if options.get {
-        match context.shared.keyspace.string(place)? {
-            None => context.reply.null(),
-            Some(string) => reply_string(&mut context.reply, string),
-        }
+        let string = context.shared.keyspace.string(place)?;
+        reply_string_or_null(&mut context.reply, string);
     }
     let is_present = place.slot.is_some();
     if (options.only_if_absent && is_present) || (options.only_if_present && !is_present) {
@@ -50,10 +92,12 @@ fn set(context: &mut Context<'_, '_>, args: Args<'_>) -> Result<(), CommandError
         }
         return Ok(());
     }
-    if options.deadline.is_some_and(|deadline| deadline <= context.now()) {
-        context.apply(Delete { place });
+    if deadline.is_some_and(|deadline| deadline <= context.now()) {
+        if is_present {
+            context.apply(Delete { place });
+        }
     } else {
-        let deadline = if options.keep_deadline { Deadline::Keep } else { Deadline::Set(options.deadline) };
+        let deadline = if options.keep_deadline { Deadline::Keep } else { Deadline::Set(deadline) };
         context.apply(SetString { place, value: Value::of(args, 2), deadline });
     }
     if !options.get {
@@ -62,12 +106,11 @@ fn set(context: &mut Context<'_, '_>, args: Args<'_>) -> Result<(), CommandError
     Ok(())
 }
 
-fn read_options(args: Args<'_>, now: UnixMillis) -> Result<Options, CommandError> {
+fn read_options(args: Args<'_>) -> Result<Options<'_>, CommandError> {
     let mut options = Options::default();
     let mut position = 3;
     while position < args.len() {
         let option = args.get(position);
-        let has_deadline = options.keep_deadline || options.deadline.is_some();
         if is_option(option, "NX") && !options.only_if_present {
             options.only_if_absent = true;
         } else if is_option(option, "XX") && !options.only_if_absent {
@@ -76,12 +119,11 @@ fn read_options(args: Args<'_>, now: UnixMillis) -> Result<Options, CommandError
             options.get = true;
         } else if is_option(option, "KEEPTTL") && options.deadline.is_none() {
             options.keep_deadline = true;
-        } else if let Some(unit) = DeadlineUnit::of(option)
-            && !has_deadline
-            && position + 1 < args.len()
+        } else if let Some(deadline) = DeadlineOption::read(args, position, options.deadline)
+            && !options.keep_deadline
         {
+            options.deadline = Some(deadline);
             position += 1;
-            options.deadline = Some(unit.deadline(args.get(position), now, "set")?);
         } else {
             return Err(CommandError::Syntax);
         }
@@ -90,30 +132,41 @@ fn read_options(args: Args<'_>, now: UnixMillis) -> Result<Options, CommandError
     Ok(options)
 }
 
-/// EX, PX, EXAT and PXAT, of SET, GETEX and their like.
-#[derive(Clone, Copy)]
-pub struct DeadlineUnit {
-    milliseconds: i64,
-    is_absolute: bool,
+fn setnx(context: &mut Context<'_, '_>, args: Args<'_>) -> Result<(), CommandError> {
+    let place = context.write(args.get(1));
+    let is_absent = place.slot.is_none();
+    if is_absent {
+        context.apply(SetString { place, value: Value::of(args, 2), deadline: Deadline::Set(None) });
+    }
+    context.reply.integer(i64::from(is_absent));
+    Ok(())
 }
 
-impl DeadlineUnit {
-    pub fn of(option: &[u8]) -> Option<DeadlineUnit> {
-        let rows = [("EX", 1000, false), ("PX", 1, false), ("EXAT", 1000, true), ("PXAT", 1, true)];
-        let (_, milliseconds, is_absolute) = rows.into_iter().find(|(name, _, _)| is_option(option, name))?;
-        Some(DeadlineUnit { milliseconds, is_absolute })
-    }
+fn setex(context: &mut Context<'_, '_>, args: Args<'_>) -> Result<(), CommandError> {
+    set_with_time(context, args, DeadlineUnit::SECONDS, "setex")
+}
 
-    /// # Errors
-    /// No integer; not positive or out of range (`ERR invalid expire time in 'set' command`).
-    pub fn deadline(self, text: &[u8], now: UnixMillis, command: &str) -> Result<UnixMillis, CommandError> {
-        let invalid = || CommandError::from(format!("ERR invalid expire time in '{command}' command"));
-        let value = need_integer(text)?;
-        if value <= 0 {
-            return Err(invalid());
-        }
-        let value = value.checked_mul(self.milliseconds).ok_or_else(invalid)?;
-        let base = if self.is_absolute { 0 } else { now.0 as i64 };
-        Ok(UnixMillis(value.checked_add(base).ok_or_else(invalid)? as u64))
-    }
+fn psetex(context: &mut Context<'_, '_>, args: Args<'_>) -> Result<(), CommandError> {
+    set_with_time(context, args, DeadlineUnit::MILLISECONDS, "psetex")
+}
+
+fn set_with_time(
+    context: &mut Context<'_, '_>,
+    args: Args<'_>,
+    unit: DeadlineUnit,
+    command: &str,
+) -> Result<(), CommandError> {
+    let deadline = Deadline::Set(Some(unit.deadline(args.get(2), context.now(), command)?));
+    let place = context.write(args.get(1));
+    context.apply(SetString { place, value: Value::of(args, 3), deadline });
+    context.reply.ok();
+    Ok(())
+}
+
+fn getset(context: &mut Context<'_, '_>, args: Args<'_>) -> Result<(), CommandError> {
+    let place = context.write(args.get(1));
+    let string = context.shared.keyspace.string(place)?;
+    reply_string_or_null(&mut context.reply, string);
+    context.apply(SetString { place, value: Value::of(args, 2), deadline: Deadline::Set(None) });
+    Ok(())
 }

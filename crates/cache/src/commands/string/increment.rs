@@ -1,0 +1,107 @@
+//! Strings as numbers: INCR, DECR, INCRBY, DECRBY, INCRBYFLOAT.
+
+use crate::command::{Carrier, CommandError, CommandSpec, Flags, Group, Keys};
+use crate::context::Context;
+use crate::keyspace::effects::Value;
+use crate::keyspace::effects::string::{Deadline, SetInteger, SetString};
+use crate::long_double::LongDouble;
+use crate::parse::need_integer;
+use warren_resp::Args;
+
+pub static INCR: CommandSpec = CommandSpec {
+    name: "incr",
+    arity: 2,
+    flags: Flags::WRITE.or(Flags::DENYOOM).or(Flags::FAST),
+    keys: Keys::FIRST,
+    categories: "",
+    group: Group::String,
+    since: "1.0.0",
+    summary: "Adds one to the integer value of a key; a missing key counts as 0.",
+    complexity: "O(1)",
+    syntax: "key",
+    carrier: Carrier::Cache(incr),
+};
+
+pub static DECR: CommandSpec = CommandSpec {
+    name: "decr",
+    summary: "Subtracts one from the integer value of a key; a missing key counts as 0.",
+    carrier: Carrier::Cache(decr),
+    ..INCR
+};
+
+pub static INCRBY: CommandSpec = CommandSpec {
+    name: "incrby",
+    arity: 3,
+    summary: "Adds a number to the integer value of a key; a missing key counts as 0.",
+    syntax: "key increment",
+    carrier: Carrier::Cache(incrby),
+    ..INCR
+};
+
+pub static DECRBY: CommandSpec = CommandSpec {
+    name: "decrby",
+    arity: 3,
+    summary: "Subtracts a number from the integer value of a key; a missing key counts as 0.",
+    syntax: "key decrement",
+    carrier: Carrier::Cache(decrby),
+    ..INCR
+};
+
+pub static INCRBYFLOAT: CommandSpec = CommandSpec {
+    name: "incrbyfloat",
+    arity: 3,
+    since: "2.6.0",
+    summary: "Adds a floating point number to the value of a key; a missing key counts as 0.",
+    syntax: "key increment",
+    carrier: Carrier::Cache(incrbyfloat),
+    ..INCR
+};
+
+fn incr(context: &mut Context<'_, '_>, args: Args<'_>) -> Result<(), CommandError> {
+    add(context, args, 1)
+}
+
+fn decr(context: &mut Context<'_, '_>, args: Args<'_>) -> Result<(), CommandError> {
+    add(context, args, -1)
+}
+
+fn incrby(context: &mut Context<'_, '_>, args: Args<'_>) -> Result<(), CommandError> {
+    add(context, args, need_integer(args.get(2))?)
+}
+
+fn decrby(context: &mut Context<'_, '_>, args: Args<'_>) -> Result<(), CommandError> {
+    let decrement = need_integer(args.get(2))?;
+    let increment = decrement.checked_neg().ok_or(CommandError::fixed("ERR decrement would overflow"))?;
+    add(context, args, increment)
+}
+
+#[inline]
+fn add(context: &mut Context<'_, '_>, args: Args<'_>, increment: i64) -> Result<(), CommandError> {
+    let place = context.write(args.get(1));
+    let value = match context.shared.keyspace.string(place)? {
+        None => 0,
+        Some(string) => string.integer().ok_or(CommandError::NotInteger)?,
+    };
+    let value = value
+        .checked_add(increment)
+        .ok_or(CommandError::fixed("ERR increment or decrement would overflow"))?;
+    context.apply(SetInteger { place, value });
+    context.reply.integer(value);
+    Ok(())
+}
+
+fn incrbyfloat(context: &mut Context<'_, '_>, args: Args<'_>) -> Result<(), CommandError> {
+    let place = context.write(args.get(1));
+    let value = match context.shared.keyspace.string(place)? {
+        None => LongDouble::ZERO,
+        Some(string) => LongDouble::need(string.as_bytes(&mut itoa::Buffer::new()))?,
+    };
+    let increment = LongDouble::need(args.get(2))?;
+    let sum = value
+        .checked_add(&increment)
+        .ok_or(CommandError::fixed("ERR increment would produce NaN or Infinity"))?
+        .to_string();
+    context.apply(SetString { place, value: Value::Slice(sum.as_bytes()), deadline: Deadline::Keep });
+    context.reply.bulk(sum.as_bytes());
+    Ok(())
+}
