@@ -121,3 +121,37 @@ pub fn reply_string_or_null(reply: &mut Reply<'_>, string: Option<StringRef<'_>>
         Some(StringRef::Shared(bytes)) => reply.bulk_shared(bytes),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::testing::World;
+
+    #[test]
+    fn getex_and_getdel_change_the_key_and_replay() {
+        let mut world = World::default();
+        let client = world.connect();
+        world.check(
+            client,
+            &[
+                ("SET a 1", "+OK|"),
+                ("GETEX a EX 10", "$1|1|"),
+                ("GETEX a EX 10 PERSIST", "-ERR syntax error|"),
+                ("GETEX a PERSIST PX 10", "-ERR syntax error|"),
+                ("GETEX a EX 0", "-ERR invalid expire time in 'getex' command|"),
+                ("GETEX missing EX 0", "$-1|"),
+                ("SET b 2 EX 1", "+OK|"),
+                ("GETEX b PERSIST", "$1|2|"),
+                ("SET c 3", "+OK|"),
+                ("GETEX c PXAT 1", "$1|3|"),
+                ("GET c", "$-1|"),
+                ("SET d 4", "+OK|"),
+                ("GETDEL d", "$1|4|"),
+                ("GETDEL d", "$-1|"),
+            ],
+        );
+        let mut replayed = world.replayed();
+        replayed.now = replayed.now.saturating_add(10_000);
+        let client = replayed.connect();
+        replayed.check(client, &[("MGET a b c d", "*4|$-1|$1|2|$-1|$-1|")]);
+    }
+}

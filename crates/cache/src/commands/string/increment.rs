@@ -105,3 +105,34 @@ fn incrbyfloat(context: &mut Context<'_, '_>, args: Args<'_>) -> Result<(), Comm
     context.reply.bulk(sum.as_bytes());
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::testing::World;
+
+    #[test]
+    fn counters_and_their_replay() {
+        let mut world = World::default();
+        let client = world.connect();
+        world.check(
+            client,
+            &[
+                ("INCR n", ":1|"),
+                ("INCRBY n 40", ":41|"),
+                ("DECR n", ":40|"),
+                ("DECRBY n -9223372036854775808", "-ERR decrement would overflow|"),
+                ("INCRBY n 9223372036854775807", "-ERR increment or decrement would overflow|"),
+                ("SET t 01 PX 1000", "+OK|"),
+                ("INCR t", "-ERR value is not an integer or out of range|"),
+                ("INCRBYFLOAT t 0.1", "$3|1.1|"),
+                ("INCRBYFLOAT t inf", "-ERR increment would produce NaN or Infinity|"),
+                ("INCRBYFLOAT t x", "-ERR value is not a valid float|"),
+            ],
+        );
+        let mut replayed = world.replayed();
+        let client = replayed.connect();
+        replayed.check(client, &[("GET n", "$2|40|"), ("GET t", "$3|1.1|")]);
+        replayed.now = replayed.now.saturating_add(1000);
+        replayed.check(client, &[("GET t", "$-1|"), ("INCR t", ":1|")]);
+    }
+}

@@ -46,8 +46,7 @@ fn lcs(context: &mut Context<'_, '_>, args: Args<'_>) -> Result<(), CommandError
         reply_runs(&mut context.reply, &runs, length, options.with_match_length);
     } else {
         let runs = table.runs(&first, &second);
-        let common: Vec<u8> =
-            runs.iter().rev().flat_map(|run| &first[run.first.clone()]).copied().collect();
+        let common: Vec<u8> = runs.iter().rev().flat_map(|run| &first[run.first.clone()]).copied().collect();
         context.reply.bulk(&common);
     }
     Ok(())
@@ -81,9 +80,7 @@ fn read_options(args: Args<'_>) -> Result<Options, CommandError> {
         position += 1;
     }
     if options.length_only && options.ranges {
-        return Err(CommandError::fixed(
-            "ERR If you want both the length and indexes, please just use IDX.",
-        ));
+        return Err(CommandError::fixed("ERR If you want both the length and indexes, please just use IDX."));
     }
     Ok(options)
 }
@@ -172,4 +169,29 @@ fn reply_runs(reply: &mut Reply<'_>, runs: &[Run], length: u32, with_match_lengt
     }
     reply.bulk(b"len");
     reply.integer(i64::from(length));
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::testing::World;
+
+    #[test]
+    fn the_common_part_its_length_and_its_ranges() {
+        let mut world = World::default();
+        let client = world.connect();
+        world.check(
+            client,
+            &[
+                ("MSET a ohmytext b mynewtext", "+OK|"),
+                ("LCS a b", "$6|mytext|"),
+                ("LCS a b LEN", ":6|"),
+                (
+                    "LCS a b IDX MINMATCHLEN 4 WITHMATCHLEN",
+                    "*4|$7|matches|*1|*3|*2|:4|:7|*2|:5|:8|:4|$3|len|:6|",
+                ),
+                ("LCS a missing", "$0||"),
+                ("LCS a b LEN IDX", "-ERR If you want both the length and indexes, please just use IDX.|"),
+            ],
+        );
+    }
 }

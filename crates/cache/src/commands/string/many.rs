@@ -80,3 +80,26 @@ fn set_all(context: &mut Context<'_, '_>, args: Args<'_>) {
         context.apply(SetString { place, value, deadline: Deadline::Set(None) });
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::testing::World;
+
+    #[test]
+    fn all_or_none_and_replay() {
+        let mut world = World::default();
+        let client = world.connect();
+        world.check(
+            client,
+            &[
+                ("MSET a 1 b 2 a 3", "+OK|"),
+                ("MSET a 1 b", "-ERR wrong number of arguments for 'mset' command|"),
+                ("MSETNX c 1 a 2", ":0|"),
+                ("MSETNX c 4 d 5", ":1|"),
+            ],
+        );
+        let mut replayed = world.replayed();
+        let client = replayed.connect();
+        replayed.check(client, &[("MGET a b c d e", "*5|$1|3|$1|2|$1|4|$1|5|$-1|")]);
+    }
+}

@@ -132,9 +132,7 @@ fn setrange(context: &mut Context<'_, '_>, args: Args<'_>) -> Result<(), Command
 /// `size`.
 fn need_string_size(size: u64, added: usize) -> Result<usize, CommandError> {
     if size.saturating_add(added as u64) > BULK_SIZE_BYTES_MAX as u64 {
-        return Err(CommandError::fixed(
-            "ERR string exceeds maximum allowed size (proto-max-bulk-len)",
-        ));
+        return Err(CommandError::fixed("ERR string exceeds maximum allowed size (proto-max-bulk-len)"));
     }
     Ok(size as usize)
 }
@@ -142,6 +140,31 @@ fn need_string_size(size: u64, added: usize) -> Result<usize, CommandError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::testing::World;
+
+    #[test]
+    fn changes_of_parts_and_their_replay() {
+        let mut world = World::default();
+        let client = world.connect();
+        world.check(
+            client,
+            &[
+                ("APPEND a Hello", ":5|"),
+                ("APPEND a World", ":10|"),
+                ("SETRANGE a 5 _", ":10|"),
+                ("SETRANGE a -1 x", "-ERR offset is out of range|"),
+                ("SETRANGE a 536870912 x", "-ERR string exceeds maximum allowed size (proto-max-bulk-len)|"),
+                ("SET n 12", "+OK|"),
+                ("APPEND n 3", ":3|"),
+                ("SETRANGE missing 0 x", ":1|"),
+                ("SUBSTR a 1 2", "$2|el|"),
+                ("STRLEN a", ":10|"),
+            ],
+        );
+        let mut replayed = world.replayed();
+        let client = replayed.connect();
+        replayed.check(client, &[("GETRANGE a 0 -1", "$10|Hello_orld|"), ("INCR n", ":124|")]);
+    }
 
     #[test]
     fn parts_of_a_string_of_five() {

@@ -170,3 +170,33 @@ fn getset(context: &mut Context<'_, '_>, args: Args<'_>) -> Result<(), CommandEr
     context.apply(SetString { place, value: Value::of(args, 2), deadline: Deadline::Set(None) });
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::testing::World;
+
+    #[test]
+    fn a_syntax_error_goes_before_a_bad_time() {
+        let mut world = World::default();
+        let client = world.connect();
+        world.check(
+            client,
+            &[
+                ("SET a 1 EX x BOGUS", "-ERR syntax error|"),
+                ("SET a 1 EX 10 EX 20", "+OK|"),
+                ("SET a 1 EX 10 PX 20", "-ERR syntax error|"),
+                ("SET a 1 KEEPTTL EX 10", "-ERR syntax error|"),
+                ("SETNX a 2", ":0|"),
+                ("SETNX b 2", ":1|"),
+                ("SETEX b 0 2", "-ERR invalid expire time in 'setex' command|"),
+                ("PSETEX b 5 3", "+OK|"),
+                ("GETSET b 4", "$1|3|"),
+                ("GETSET c 5", "$-1|"),
+            ],
+        );
+        let mut replayed = world.replayed();
+        replayed.now = replayed.now.saturating_add(10_000);
+        let client = replayed.connect();
+        replayed.check(client, &[("MGET a b c", "*3|$1|1|$1|4|$1|5|")]);
+    }
+}
