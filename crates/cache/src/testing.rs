@@ -76,6 +76,13 @@ impl World {
         text(&rope)
     }
 
+    /// Runs commands of one client and compares each reply.
+    pub fn transcript(&mut self, peer: PeerId, steps: &[(&str, &str)]) {
+        for (command, reply) in steps {
+            assert_eq!(self.run(peer, command), *reply, "{command}");
+        }
+    }
+
     /// What others wrote to a client since it last ran a command.
     pub fn received(&mut self, peer: PeerId) -> String {
         self.peers.outbox(peer).map(|outbox| text(&std::mem::take(outbox.rope_mut()))).unwrap_or_default()

@@ -130,7 +130,7 @@ mod tests {
     fn getex_and_getdel_change_the_key_and_replay() {
         let mut world = World::default();
         let client = world.connect();
-        world.check(
+        world.transcript(
             client,
             &[
                 ("SET a 1", "+OK|"),
@@ -152,6 +152,6 @@ mod tests {
         let mut replayed = world.replayed();
         replayed.now = replayed.now.saturating_add(10_000);
         let client = replayed.connect();
-        replayed.check(client, &[("MGET a b c d", "*4|$-1|$1|2|$-1|$-1|")]);
+        replayed.transcript(client, &[("MGET a b c d", "*4|$-1|$1|2|$-1|$-1|")]);
     }
 }

@@ -114,7 +114,7 @@ mod tests {
     fn counters_and_their_replay() {
         let mut world = World::default();
         let client = world.connect();
-        world.check(
+        world.transcript(
             client,
             &[
                 ("INCR n", ":1|"),
@@ -131,8 +131,8 @@ mod tests {
         );
         let mut replayed = world.replayed();
         let client = replayed.connect();
-        replayed.check(client, &[("GET n", "$2|40|"), ("GET t", "$3|1.1|")]);
+        replayed.transcript(client, &[("GET n", "$2|40|"), ("GET t", "$3|1.1|")]);
         replayed.now = replayed.now.saturating_add(1000);
-        replayed.check(client, &[("GET t", "$-1|"), ("INCR t", ":1|")]);
+        replayed.transcript(client, &[("GET t", "$-1|"), ("INCR t", ":1|")]);
     }
 }

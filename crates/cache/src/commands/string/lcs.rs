@@ -179,7 +179,7 @@ mod tests {
     fn the_common_part_its_length_and_its_ranges() {
         let mut world = World::default();
         let client = world.connect();
-        world.check(
+        world.transcript(
             client,
             &[
                 ("MSET a ohmytext b mynewtext", "+OK|"),

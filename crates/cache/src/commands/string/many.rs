@@ -89,7 +89,7 @@ mod tests {
     fn all_or_none_and_replay() {
         let mut world = World::default();
         let client = world.connect();
-        world.check(
+        world.transcript(
             client,
             &[
                 ("MSET a 1 b 2 a 3", "+OK|"),
@@ -100,6 +100,6 @@ mod tests {
         );
         let mut replayed = world.replayed();
         let client = replayed.connect();
-        replayed.check(client, &[("MGET a b c d e", "*5|$1|3|$1|2|$1|4|$1|5|$-1|")]);
+        replayed.transcript(client, &[("MGET a b c d e", "*5|$1|3|$1|2|$1|4|$1|5|$-1|")]);
     }
 }

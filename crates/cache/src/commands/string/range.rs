@@ -146,7 +146,7 @@ mod tests {
     fn changes_of_parts_and_their_replay() {
         let mut world = World::default();
         let client = world.connect();
-        world.check(
+        world.transcript(
             client,
             &[
                 ("APPEND a Hello", ":5|"),
@@ -163,7 +163,7 @@ mod tests {
         );
         let mut replayed = world.replayed();
         let client = replayed.connect();
-        replayed.check(client, &[("GETRANGE a 0 -1", "$10|Hello_orld|"), ("INCR n", ":124|")]);
+        replayed.transcript(client, &[("GETRANGE a 0 -1", "$10|Hello_orld|"), ("INCR n", ":124|")]);
     }
 
     #[test]

@@ -179,7 +179,7 @@ mod tests {
     fn a_syntax_error_goes_before_a_bad_time() {
         let mut world = World::default();
         let client = world.connect();
-        world.check(
+        world.transcript(
             client,
             &[
                 ("SET a 1 EX x BOGUS", "-ERR syntax error|"),
@@ -197,6 +197,6 @@ mod tests {
         let mut replayed = world.replayed();
         replayed.now = replayed.now.saturating_add(10_000);
         let client = replayed.connect();
-        replayed.check(client, &[("MGET a b c", "*3|$1|1|$1|4|$1|5|")]);
+        replayed.transcript(client, &[("MGET a b c", "*3|$1|1|$1|4|$1|5|")]);
     }
 }
