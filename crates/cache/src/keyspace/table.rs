@@ -26,9 +26,9 @@ const SHRINK_FRACTION: usize = 8;
 const SHRINK_FACTOR: usize = 4;
 /// What one insert or remove moves while the table changes size: that many buckets with entries. Two keep
 /// the new array from filling up before the old one is empty.
-const BUCKETS_MOVED_PER_CHANGE: usize = 5;
+const BUCKETS_MOVED_PER_CHANGE: usize = 2;
 /// Empty buckets cost little; so many are passed for one that is moved.
-const BUCKETS_PASSED_PER_MOVED: usize = 80;
+const BUCKETS_PASSED_PER_MOVED: usize = 8;
 /// Random buckets tried before a random entry is looked for in the buckets that follow.
 const RANDOM_TRIES_MAX: usize = 64;
 
