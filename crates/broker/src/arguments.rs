@@ -61,7 +61,11 @@ impl Arguments {
             let (current, new) = (self.get(key), received.get(key));
             let is_same_type = key == "x-queue-type" && both_classic(current, new);
             if !is_same_type && !equivalent(current, new) {
-                return Err(inequivalent(key, resource, &described(new), &described(current)));
+                let texts = match (new, current) {
+                    (Some(new), Some(current)) => (quoted(&new), quoted(&current)),
+                    _ => (described(new), described(current)),
+                };
+                return Err(inequivalent(key, resource, &texts.0, &texts.1));
             }
         }
         Ok(())
@@ -96,8 +100,12 @@ fn both_classic(current: Option<Value<'_>>, new: Option<Value<'_>>) -> bool {
 fn described(value: Option<Value<'_>>) -> String {
     match value {
         None => "none".to_string(),
-        Some(value) => format!("the value '{}' of type '{}'", shown(&value), type_name(&value)),
+        Some(value) => format!("the value {} of type '{}'", quoted(&value), type_name(&value)),
     }
+}
+
+fn quoted(value: &Value<'_>) -> String {
+    format!("'{}'", shown(value))
 }
 
 fn shown(value: &Value<'_>) -> String {

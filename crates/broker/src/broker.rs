@@ -310,8 +310,11 @@ impl Broker {
         // First no consumer of this connection is left, then its messages go back: none returns to it.
         channels.iter().for_each(|key| self.cancel_consumers(step, *key));
         channels.iter().for_each(|key| self.release_channel(step, *key));
-        let exclusive = self.state.queues.iter().filter(|(_, queue)| queue.exclusive_owner == Some(peer));
-        let exclusive: Vec<u32> = exclusive.map(|(slot, _)| slot as u32).collect();
-        exclusive.into_iter().for_each(|slot| self.delete_queue(step, slot));
+        let exclusive = self.connection_mut(peer).map(|it| std::mem::take(&mut it.exclusive_queues));
+        for queue in exclusive.into_iter().flatten() {
+            if self.state.live_queue(queue).is_some() {
+                self.delete_queue(step, queue.slot);
+            }
+        }
     }
 }

@@ -1,6 +1,7 @@
 //! One connection: how far its handshake is, what was agreed, and its channels.
 
 use crate::arguments::Arguments;
+use crate::queue::QueueRef;
 use std::sync::Arc;
 use warren_units::{PeerId, UnixMillis};
 
@@ -52,6 +53,8 @@ pub struct Connection {
     pub wants_cancel_notify: bool,
     pub wants_blocked_notify: bool,
     pub wants_authentication_failure_close: bool,
+    /// They go with it.
+    pub exclusive_queues: Vec<QueueRef>,
     channels: Vec<ChannelSlot>,
 }
 
@@ -72,6 +75,7 @@ impl Connection {
             wants_cancel_notify: false,
             wants_blocked_notify: false,
             wants_authentication_failure_close: false,
+            exclusive_queues: Vec::new(),
             channels: Vec::new(),
         }
     }

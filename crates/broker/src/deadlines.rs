@@ -103,16 +103,31 @@ impl Broker {
     fn expire_heads(&mut self, step: &mut Step<'_>, reference: QueueRef, left: &mut usize) {
         let Some(queue) = self.state.live_queue(reference) else { return };
         queue.head_look_at = None;
-        while *left > 0 {
-            let queue = self.state.queue_mut(reference.slot);
+        if self.drop_expired(step, reference.slot, left) {
+            self.deliver_ready(step, reference.slot);
+        }
+    }
+
+    /// Gives up what is too old in front of the queue, at most `left` messages; a deadline takes care of the
+    /// rest. True if the first message may be delivered.
+    pub(crate) fn drop_expired(&mut self, step: &mut Step<'_>, slot: u32, left: &mut usize) -> bool {
+        if !self.state.queue(slot).expires_heads {
+            return true;
+        }
+        loop {
+            let queue = self.state.queue_mut(slot);
             if queue.head_expires_at().is_none_or(|at| at > step.now) {
-                break;
+                self.schedule_head(slot);
+                return true;
             }
-            let Some(entry) = queue.pop() else { break };
-            self.give_up(step, reference.slot, entry, Reason::Expired);
+            if *left == 0 {
+                self.schedule_head(slot);
+                return false;
+            }
+            let Some(entry) = queue.pop() else { return true };
+            self.give_up(step, slot, entry, Reason::Expired);
             *left -= 1;
         }
-        self.schedule_head(reference.slot);
     }
 
     fn expire_queue(&mut self, step: &mut Step<'_>, reference: QueueRef) {

@@ -3,7 +3,6 @@
 
 use crate::broker::Broker;
 use crate::consumer::ConsumerRef;
-use crate::dead_letter::Reason;
 use crate::effects::Effect;
 use crate::queue::QueueRef;
 use crate::ready::Entry;
@@ -45,22 +44,12 @@ impl Broker {
 
     /// Delivers what waits in the queue until nobody can take more.
     pub(crate) fn deliver_ready(&mut self, step: &mut Step<'_>, slot: u32) {
-        loop {
-            let queue = self.state.queue_mut(slot);
-            if !queue.has_ready() {
+        let mut expired_left = self.settings.expired_per_tick_max;
+        while self.state.queue(slot).has_ready() {
+            if !self.drop_expired(step, slot, &mut expired_left) {
                 return;
             }
-            if queue.expires_heads && queue.head_expires_at().is_some_and(|at| at <= step.now) {
-                let Some(entry) = queue.pop() else { return };
-                self.give_up(step, slot, entry, Reason::Expired);
-                continue;
-            }
-            let Some(key) = self.next_taker(step, slot) else {
-                if self.state.queue(slot).expires_heads {
-                    self.schedule_head(slot);
-                }
-                return;
-            };
+            let Some(key) = self.next_taker(step, slot) else { return };
             let Some(entry) = self.state.queue_mut(slot).pop() else { return };
             self.send(step, key, slot, entry);
         }

@@ -63,6 +63,8 @@ pub struct Exchange {
     pub internal: bool,
     pub arguments: Arguments,
     pub alternate: Option<Name>,
+    /// Exchanges that have or had a binding to it.
+    pub bound_to: BTreeSet<u32>,
     router: Box<dyn Router>,
     bindings: BTreeSet<Binding>,
     /// Messages that clients published to it.
@@ -94,6 +96,7 @@ impl Exchange {
             internal: declaration.internal,
             alternate: declaration.arguments.string("alternate-exchange").map(Into::into),
             arguments: declaration.arguments.clone(),
+            bound_to: BTreeSet::new(),
             router: (exchange_type.make)(),
             bindings: BTreeSet::new(),
             published_in: 0,

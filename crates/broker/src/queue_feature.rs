@@ -91,6 +91,9 @@ impl Features {
             })?;
             (feature.install)(&value, &mut features);
         }
+        if features.queue_type == QueueType::Quorum && arguments.get("x-delivery-limit").is_none() {
+            features.delivery_count_max = Some(QUORUM_DELIVERY_COUNT_MAX);
+        }
         Ok(features)
     }
 
@@ -108,6 +111,9 @@ pub(crate) fn non_negative_integer(value: &Value<'_>) -> Result<u64, String> {
     let number = integer(value)?;
     u64::try_from(number).map_err(|_| format!("{{value_negative,{number}}}"))
 }
+
+/// RabbitMQ's default limit of deliveries of a quorum queue.
+const QUORUM_DELIVERY_COUNT_MAX: u64 = 20;
 
 /// Ten years.
 const DURATION_MILLISECONDS_MAX: u64 = 315_360_000_000;

@@ -13,6 +13,7 @@ use hashbrown::HashMap;
 use rapidhash::fast::SeedableState;
 use slab::Slab;
 use smallvec::SmallVec;
+use std::collections::BTreeSet;
 
 /// Slots of the queues that get a message.
 pub type Targets = SmallVec<[u32; 4]>;
@@ -153,11 +154,10 @@ impl State {
         let exchange = self.exchanges.remove(slot as usize);
         self.vhosts[exchange.vhost as usize].exchanges.remove(&exchange.name);
         self.topology_version += 1;
-        let sources: SmallVec<[u32; 8]> = self.exchanges.iter().map(|(source, _)| source as u32).collect();
-        self.unbind_everywhere(Destination::Exchange(slot), &sources)
+        self.unbind_everywhere(Destination::Exchange(slot), &exchange.bound_to)
     }
 
-    fn unbind_everywhere(&mut self, destination: Destination, sources: &[u32]) -> Orphans {
+    fn unbind_everywhere(&mut self, destination: Destination, sources: &BTreeSet<u32>) -> Orphans {
         let mut orphans = Orphans::new();
         for source in sources {
             let Some(exchange) = self.exchanges.get_mut(*source as usize) else { continue };
@@ -189,15 +189,15 @@ impl State {
         self.slot_of.remove(&queue.id.0);
         self.vhosts[queue.vhost as usize].queues.remove(&queue.name);
         self.topology_version += 1;
-        let sources: SmallVec<[u32; 8]> = queue.bound_to.iter().copied().collect();
-        let orphans = self.unbind_everywhere(Destination::Queue(slot), &sources);
+        let orphans = self.unbind_everywhere(Destination::Queue(slot), &queue.bound_to);
         (queue, orphans)
     }
 
     pub fn bind(&mut self, source: u32, binding: Binding) {
-        if let Destination::Queue(slot) = binding.destination {
-            self.queue_mut(slot).bound_to.insert(source);
-        }
+        match binding.destination {
+            Destination::Queue(slot) => self.queue_mut(slot).bound_to.insert(source),
+            Destination::Exchange(slot) => self.exchanges[slot as usize].bound_to.insert(source),
+        };
         self.exchanges[source as usize].bind(binding);
         self.topology_version += 1;
     }

@@ -76,7 +76,12 @@ impl Broker {
             };
             effect.record(step.batch);
         }
+        let owner = declaration.exclusive_owner;
         let slot = self.state.create_queue(vhost, declaration);
+        let reference = self.state.queue_ref(slot);
+        if let Some(connection) = owner.and_then(|owner| self.connection_mut(owner)) {
+            connection.exclusive_queues.push(reference);
+        }
         self.state.queue_mut(slot).used_at = step.now;
         self.schedule_queue(slot);
         slot
@@ -95,7 +100,11 @@ impl Broker {
         if queue.is_recorded() {
             Effect::QueueDeleted { id: queue.id }.record(step.batch);
         }
+        let reference = self.state.queue_ref(slot);
         let (mut queue, orphans) = self.state.remove_queue(slot);
+        if let Some(connection) = queue.exclusive_owner.and_then(|owner| self.connection_mut(owner)) {
+            connection.exclusive_queues.retain(|known| *known != reference);
+        }
         self.discard(queue.take_ready());
         self.delete_orphans(step, &orphans);
     }

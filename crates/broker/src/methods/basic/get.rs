@@ -2,7 +2,6 @@
 
 use crate::call::{Call, seen};
 use crate::consumer::ConsumerRef;
-use crate::dead_letter::Reason;
 use crate::effects::Effect;
 use crate::refusal::Refusal;
 use crate::runs::Runs;
@@ -15,7 +14,8 @@ pub(in crate::methods) fn handle(call: &mut Call<'_, '_>, get: BasicGet<'_>) -> 
     let name = call.named_queue(&get.queue)?;
     call.check(Operation::Read, &call.queue_resource(&name))?;
     let slot = call.usable_queue(&name)?;
-    drop_expired(call, slot);
+    let mut expired_left = call.broker.settings.expired_per_tick_max;
+    let is_fresh = call.broker.drop_expired(call.step, slot, &mut expired_left);
     let reference = call.broker.state.queue_ref(slot);
     let now = call.step.now;
     let queue = call.broker.state.queue_mut(slot);
@@ -27,7 +27,8 @@ pub(in crate::methods) fn handle(call: &mut Call<'_, '_>, get: BasicGet<'_>) -> 
         );
         return Err(Refusal::new(ReplyCode::ResourceLocked, text));
     }
-    let Some(entry) = queue.pop() else {
+    // What is too old is given to nobody, even if it has to wait for its end.
+    let Some(entry) = is_fresh.then(|| queue.pop()).flatten() else {
         call.reply(BasicGetEmpty { cluster_id: ShortStr::EMPTY });
         return Ok(());
     };
@@ -52,17 +53,4 @@ pub(in crate::methods) fn handle(call: &mut Call<'_, '_>, get: BasicGet<'_>) -> 
         Effect::Removed { queue: reference.id, sequences: Runs::one(entry.sequence) }.record(call.step.batch);
     }
     Ok(())
-}
-
-/// What is too old is not given to anybody.
-fn drop_expired(call: &mut Call<'_, '_>, slot: u32) {
-    loop {
-        let now = call.step.now;
-        let queue = call.broker.state.queue_mut(slot);
-        if !queue.expires_heads || queue.head_expires_at().is_none_or(|at| at > now) {
-            return;
-        }
-        let Some(entry) = queue.pop() else { return };
-        call.broker.give_up(call.step, slot, entry, Reason::Expired);
-    }
 }

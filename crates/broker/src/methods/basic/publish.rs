@@ -25,12 +25,12 @@ pub(in crate::methods) fn handle(
         return Err(Refusal::new(ReplyCode::NotImplemented, "immediate=true"));
     }
     call.broker.check_message_size(content.body.len() as u64)?;
-    let exchange = find_route(call, publish.exchange, publish.routing_key)?;
+    let route = find_route(call, publish.exchange, publish.routing_key)?;
     check_properties(call, content.properties)?;
     let rewritten = rewritten_properties(call, content.properties)?;
     let properties = rewritten.as_deref().map_or(content.properties, RawProperties::trusted);
     call.broker.counters.published += 1;
-    call.broker.state.exchanges[exchange as usize].published_in += 1;
+    call.broker.state.exchanges[route.exchange as usize].published_in += 1;
     let max = call.broker.settings.transaction_size_bytes_max;
     let channel = call.channel();
     channel.counters.published += 1;
@@ -51,7 +51,7 @@ pub(in crate::methods) fn handle(
         strict: false,
         moved_from: None,
     };
-    let accepted = deliver(call, exchange, &publication, publish.mandatory);
+    let accepted = deliver(call, route, &publication, publish.mandatory);
     confirm(call, accepted);
     Ok(())
 }
@@ -61,7 +61,7 @@ pub(in crate::methods) fn commit(call: &mut Call<'_, '_>, buffered: &BufferedPub
     let exchange = ShortStr::new(&buffered.exchange).unwrap_or_default();
     let routing_key = ShortStr::new(&buffered.routing_key).unwrap_or_default();
     // The exchange was there when the client published; meanwhile it may be gone, and the message with it.
-    let Ok(slot) = find_route(call, exchange, routing_key) else { return false };
+    let Ok(route) = find_route(call, exchange, routing_key) else { return false };
     let publication = Publication {
         exchange,
         routing_key,
@@ -70,45 +70,51 @@ pub(in crate::methods) fn commit(call: &mut Call<'_, '_>, buffered: &BufferedPub
         strict: false,
         moved_from: None,
     };
-    deliver(call, slot, &publication, buffered.mandatory).rejected
+    deliver(call, route, &publication, buffered.mandatory).rejected
 }
 
-/// Slot of the exchange. The queues are in the channel's route then, if only exchange and key decide them.
+/// Where a message goes.
+#[derive(Clone, Copy)]
+struct Route {
+    /// Slot of the exchange.
+    exchange: u32,
+    /// The channel remembers the queues, because only exchange and key decide them.
+    is_remembered: bool,
+}
+
 #[inline]
-fn find_route(call: &mut Call<'_, '_>, exchange: ShortStr<'_>, key: ShortStr<'_>) -> Result<u32, Refusal> {
+fn find_route(call: &mut Call<'_, '_>, exchange: ShortStr<'_>, key: ShortStr<'_>) -> Result<Route, Refusal> {
     let version = call.broker.state.topology_version();
     let channel = &call.broker.channels[call.channel as usize];
     if channel.route.is_for(&exchange, &key, version) {
-        return Ok(channel.route.exchange_slot);
+        return Ok(Route { exchange: channel.route.exchange_slot, is_remembered: true });
     }
     let slot = call.broker.publishable_exchange(channel.vhost, &channel.user, &exchange)?;
     let mut targets = Targets::new();
     let routed = crate::exchange::Routed { routing_key: &key, properties: RawProperties::EMPTY.as_bytes() };
-    if call.broker.state.route(slot, routed, &mut targets) {
+    let is_remembered = call.broker.state.route(slot, routed, &mut targets);
+    if is_remembered {
         call.channel().route.remember((&exchange, &key), version, slot, targets);
     }
-    Ok(slot)
+    Ok(Route { exchange: slot, is_remembered })
 }
 
 /// Routes and enqueues; tells the publisher of a mandatory message that nobody took it.
 #[inline]
 fn deliver(
     call: &mut Call<'_, '_>,
-    exchange: u32,
+    route: Route,
     publication: &Publication<'_>,
     mandatory: bool,
 ) -> Accepted {
     if publication.exchange.is_empty() && publication.routing_key.starts_with(REPLY_PREFIX) {
         return deliver_reply(call, publication, mandatory);
     }
-    let version = call.broker.state.topology_version();
-    let channel = &call.broker.channels[call.channel as usize];
     let copies = sender_selected::copies(publication.properties);
-    let is_remembered = channel.route.is_for(&publication.exchange, &publication.routing_key, version);
-    let targets = match (&copies, is_remembered) {
-        (None, true) => channel.route.targets.clone(),
-        (None, false) => call.broker.route(exchange, publication),
-        (Some(copies), _) => route_copies(call, exchange, publication, copies),
+    let targets = match &copies {
+        None if route.is_remembered => call.broker.channels[call.channel as usize].route.targets.clone(),
+        None => call.broker.route(route.exchange, publication),
+        Some(copies) => route_copies(call, route.exchange, publication, copies),
     };
     if targets.is_empty() {
         call.broker.counters.unroutable += 1;

@@ -19,7 +19,6 @@ pub(in crate::methods) fn handle(call: &mut Call<'_, '_>, declare: QueueDeclare<
         return declare_reply_address(call, &declare, &name);
     }
     let slot = if declare.passive {
-        let name = if name.is_empty() { call.named_queue(&name)? } else { name };
         let resource = call.queue_resource(&name);
         call.check_any(&resource)?;
         call.usable_queue(&name)?

@@ -29,8 +29,7 @@ impl Broker {
         let (is_recorded, through) = (queue.is_recorded(), queue.newest().sequence);
         let purged = queue.take_ready();
         if is_recorded && count > 0 {
-            let held = self.held_sequences(|queue| queue == reference);
-            let kept = Runs::from_unsorted(held);
+            let kept = Runs::from_unsorted(self.held_sequences(slot));
             Effect::Purged { queue: reference.id, through, kept }.record(step.batch);
         }
         self.discard(purged);
@@ -38,9 +37,13 @@ impl Broker {
     }
 
     /// Numbers of the durable messages that clients hold of a queue.
-    fn held_sequences(&self, is_meant: impl Fn(crate::queue::QueueRef) -> bool) -> SmallVec<[u64; 8]> {
-        let held =
-            self.held_deliveries().filter(|delivery| delivery.entry.durable && is_meant(delivery.queue));
+    fn held_sequences(&self, slot: u32) -> SmallVec<[u64; 8]> {
+        let queue = self.state.queue_ref(slot);
+        if self.state.queue(slot).unacked == 0 {
+            return SmallVec::new();
+        }
+        let held = self.held_deliveries();
+        let held = held.filter(|delivery| delivery.entry.durable && delivery.queue == queue);
         held.map(|delivery| delivery.entry.sequence).collect()
     }
 
