@@ -88,7 +88,7 @@ pub enum Event {
 pub enum CloseReason {
     /// All was sent after `shutdown_after_send`, and the peer has closed too.
     Finished,
-    /// The peer did not read or close within the linger time after `shutdown_after_send`.
+    /// The peer neither read nor closed for the linger time after `shutdown_after_send`.
     LingerExpired,
     /// The peer went away without a goodbye, or the socket failed otherwise.
     Failed(io::ErrorKind),
@@ -121,7 +121,7 @@ pub trait Driver {
     fn resume_receive(&mut self, token: Token);
 
     /// Sends what is queued, says goodbye and closes. What the peer still sends is thrown away; the end is
-    /// reported by [`Event::Closed`], at the latest after `LINGER_TIME_MAX`.
+    /// reported by [`Event::Closed`], at the latest when the peer has read nothing for `LINGER_TIME_MAX`.
     fn shutdown_after_send(&mut self, token: Token);
 
     /// Closes now. No event of the connection follows in later turns.
@@ -145,7 +145,7 @@ const SEND_SIZE_BYTES_MAX: usize = 1024 * 1024;
 /// Pieces in one vectored send.
 const SEND_PIECES_MAX: usize = 64;
 
-/// Time from `shutdown_after_send` until the connection is closed whatever the peer does.
+/// After `shutdown_after_send`, a connection whose peer neither reads nor closes in this time is closed.
 const LINGER_TIME_MAX: Duration = Duration::from_secs(3);
 
 /// Pause of a listener after the process ran out of file descriptors or memory.

@@ -410,6 +410,14 @@ fn accepted_stream(completion: &Completion) -> Option<TcpStream> {
     (completion.result >= 0).then(|| TcpStream::from(unsafe { OwnedFd::from_raw_fd(completion.result) }))
 }
 
+/// What a connection has still to send; `None` once it is gone.
+fn unsent_bytes(connections: &Slots<Connection>, token: Token) -> Option<usize> {
+    let connection = connections
+        .get(token)
+        .filter(|connection| !matches!(connection.stage, Stage::Dead | Stage::Closing))?;
+    Some(connection.queue.unsent_bytes())
+}
+
 impl Driver for CompletionDriver {
     fn listen(&mut self, listener: TcpListener, tag: ListenerTag) -> io::Result<()> {
         // What is accepted inherits it: no call per connection.
@@ -439,11 +447,8 @@ impl Driver for CompletionDriver {
         self.resume_accepting();
         self.enter(timeout)?;
         self.complete_all();
-        if self.lingering.next().is_some() {
-            let now = Instant::now();
-            while let Some(token) = self.lingering.pop_due(now) {
-                self.end(token, CloseReason::LingerExpired);
-            }
+        while let Some(token) = self.lingering.pop_due(|token| unsent_bytes(&self.connections, token)) {
+            self.end(token, CloseReason::LingerExpired);
         }
         events.append(&mut self.pending);
         Ok(())
@@ -465,9 +470,7 @@ impl Driver for CompletionDriver {
     }
 
     fn unsent_bytes(&self, token: Token) -> usize {
-        let connection = self.connections.get(token);
-        let connection = connection.filter(|it| !matches!(it.stage, Stage::Dead | Stage::Closing));
-        connection.map_or(0, |connection| connection.queue.unsent_bytes())
+        unsent_bytes(&self.connections, token).unwrap_or(0)
     }
 
     fn pause_receive(&mut self, token: Token) {
@@ -489,7 +492,7 @@ impl Driver for CompletionDriver {
         connection.stage = Stage::Finishing;
         connection.input.discard();
         let sending = connection.sending;
-        self.lingering.start(token);
+        self.lingering.start(token, self.unsent_bytes(token));
         self.resume_receive(token);
         if !sending {
             self.say_goodbye(token);

@@ -4,28 +4,42 @@ use super::{LINGER_TIME_MAX, Token};
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-/// The connections that are being finished, and when each of them is closed at the latest.
+/// The connections that are being finished, and when each is looked at: closed then, unless it has made
+/// progress meanwhile.
 #[derive(Default)]
 pub struct LingerDeadlines {
-    queue: VecDeque<(Instant, Token)>,
+    queue: VecDeque<Lingering>,
+}
+
+struct Lingering {
+    until: Instant,
+    token: Token,
+    unsent_bytes: usize,
 }
 
 impl LingerDeadlines {
-    pub fn start(&mut self, token: Token) {
-        self.queue.push_back((Instant::now() + LINGER_TIME_MAX, token));
+    /// The connection has `unsent_bytes` to send and from now on `LINGER_TIME_MAX` to send some of them.
+    pub fn start(&mut self, token: Token, unsent_bytes: usize) {
+        self.queue.push_back(Lingering { until: Instant::now() + LINGER_TIME_MAX, token, unsent_bytes });
     }
 
     pub fn next(&self) -> Option<Instant> {
-        self.queue.front().map(|(instant, _)| *instant)
+        self.queue.front().map(|lingering| lingering.until)
     }
 
-    /// Takes out one connection whose time is over. It may be gone already.
-    pub fn pop_due(&mut self, now: Instant) -> Option<Token> {
-        let (instant, _) = self.queue.front()?;
-        if *instant > now {
-            return None;
+    /// Takes out one connection whose time is over, given what each has to send by now (`None` if it is
+    /// gone). One that still sends gets its time anew.
+    pub fn pop_due(&mut self, unsent_bytes: impl Fn(Token) -> Option<usize>) -> Option<Token> {
+        let now = Instant::now();
+        while self.queue.front()?.until <= now {
+            let Lingering { token, unsent_bytes: before, .. } = self.queue.pop_front()?;
+            match unsent_bytes(token) {
+                Some(now) if 0 < now && now < before => self.start(token, now),
+                Some(_) => return Some(token),
+                None => {}
+            }
         }
-        self.queue.pop_front().map(|(_, token)| token)
+        None
     }
 }
 

@@ -58,7 +58,10 @@ pub fn open(kind: DriverKind) -> io::Result<Box<dyn Driver>> {
 
 #[cfg(target_os = "linux")]
 fn try_uring() -> io::Result<()> {
-    CompletionDriver::new().map(drop).map_err(unavailable)
+    // On a thread of its own: the kernel takes a ring down a little later and may interrupt the thread that
+    // made it, in whatever it then does.
+    let probe = std::thread::spawn(|| CompletionDriver::new().map(drop));
+    probe.join().unwrap_or_else(|_| Err(io::Error::other("the probe failed"))).map_err(unavailable)
 }
 
 #[cfg(not(target_os = "linux"))]

@@ -362,6 +362,12 @@ impl Connection {
     }
 }
 
+/// What a connection has still to send; `None` once it is gone.
+fn unsent_bytes(connections: &Slots<Connection>, token: Token) -> Option<usize> {
+    let connection = connections.get(token).filter(|connection| connection.stage != Stage::Dead)?;
+    Some(connection.queue.unsent_bytes())
+}
+
 impl Driver for ReadinessDriver {
     fn listen(&mut self, listener: std::net::TcpListener, tag: ListenerTag) -> io::Result<()> {
         // What is accepted inherits it: no call per connection.
@@ -387,11 +393,8 @@ impl Driver for ReadinessDriver {
         for token in std::mem::take(&mut self.writable) {
             self.write(token, true);
         }
-        if self.lingering.next().is_some() {
-            let now = Instant::now();
-            while let Some(token) = self.lingering.pop_due(now) {
-                self.end(token, CloseReason::LingerExpired);
-            }
+        while let Some(token) = self.lingering.pop_due(|token| unsent_bytes(&self.connections, token)) {
+            self.end(token, CloseReason::LingerExpired);
         }
         events.append(&mut self.pending);
         Ok(())
@@ -414,8 +417,7 @@ impl Driver for ReadinessDriver {
     }
 
     fn unsent_bytes(&self, token: Token) -> usize {
-        let connection = self.connections.get(token).filter(|connection| connection.stage != Stage::Dead);
-        connection.map_or(0, |connection| connection.queue.unsent_bytes())
+        unsent_bytes(&self.connections, token).unwrap_or(0)
     }
 
     fn pause_receive(&mut self, token: Token) {
@@ -438,7 +440,7 @@ impl Driver for ReadinessDriver {
         connection.stage = Stage::Finishing;
         connection.input.discard();
         let idle = connection.queue.is_empty();
-        self.lingering.start(token);
+        self.lingering.start(token, self.unsent_bytes(token));
         self.resume_receive(token);
         if idle {
             self.say_goodbye(token);

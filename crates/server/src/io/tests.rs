@@ -45,6 +45,7 @@ for_both_drivers!(
     ignores_stale_tokens,
     serves_ten_thousand_short_connections,
     closes_a_peer_that_never_reads_after_the_linger_time,
+    sends_all_to_a_slow_reader_after_shutdown,
     reads_a_large_value_into_memory_of_its_size,
     sends_shared_pieces_in_order,
     stops_listening,
@@ -316,6 +317,32 @@ fn closes_a_peer_that_never_reads_after_the_linger_time(kind: DriverKind) {
     let begun = Instant::now();
     assert_eq!(closed.recv_timeout(PATIENCE), Ok(CloseReason::LingerExpired));
     assert!(begun.elapsed() >= LINGER_TIME_MAX - Duration::from_millis(100));
+    server.stop();
+}
+
+fn sends_all_to_a_slow_reader_after_shutdown(kind: DriverKind) {
+    const SIZE: usize = 24 << 20;
+    let server = serve(kind, move |driver, event| {
+        if let Event::Received { token } = event {
+            let mut rope = driver.take_spare();
+            rope.extend(&vec![b'x'; SIZE]);
+            driver.send(token, rope);
+            driver.shutdown_after_send(token);
+        }
+    });
+    let mut stream = server.connect();
+    stream.write_all(b"go").expect("write");
+    let (begun, mut total) = (Instant::now(), 0);
+    let mut block = vec![0; 256 << 10];
+    loop {
+        match stream.read(&mut block).expect("read") {
+            0 => break,
+            size => total += size,
+        }
+        thread::sleep(Duration::from_millis(15));
+    }
+    assert_eq!(total, SIZE);
+    assert!(begun.elapsed() > LINGER_TIME_MAX, "slower than one linger time");
     server.stop();
 }
 

@@ -111,8 +111,6 @@ impl Ring {
         {
             return Err(io::Error::new(io::ErrorKind::Unsupported, "Linux 6.0 or later is needed"));
         }
-        // Saves a look-up at each call, where the kernel has it.
-        let _ = ring.submitter().register_ring_fd();
         Ok(Ring { ring, backlog: VecDeque::new(), in_flight: 0 })
     }
 
