@@ -79,7 +79,7 @@ def test_the_lock_goes_with_its_process(new_server):
         {"resp_port": "70000"},
         {"resp_port": "abc"},
         {"bind": "not-an-address"},
-        {"io_threads": "0"},
+        {"io_driver": "smoke-signals"},
     ],
     ids=lambda options: " ".join(f"{name}={value}" for name, value in options.items()),
 )

@@ -1,0 +1,192 @@
+"""Nobody reads what a crash takes back: on a disk whose sync is slow, whoever could have seen a write waits for it."""
+
+import shutil
+import subprocess
+import threading
+import time
+from pathlib import Path
+
+import pytest
+from harness.resp import Connection, encode, render
+
+pytestmark = pytest.mark.warren_only
+
+SYNC_SECONDS = 0.4
+# What a reply may come early, for the sync may have begun before the clock was read.
+EARLY_SECONDS = 0.05
+
+
+@pytest.fixture(scope="session")
+def slow_sync_library(tmp_path_factory) -> Path:
+    compiler = shutil.which("cc") or shutil.which("gcc")
+    if compiler is None:
+        pytest.skip("no C compiler")
+    library = tmp_path_factory.mktemp("slow-sync") / "slow_sync.so"
+    source = Path(__file__).parent / "harness/slow_sync.c"
+    subprocess.run([compiler, "-shared", "-fPIC", "-O1", "-o", str(library), str(source), "-ldl"], check=True)
+    return library
+
+
+@pytest.fixture
+def slow_server(new_server, slow_sync_library):
+    def make(appendfsync: str, **options):
+        server = new_server(start=False, appendfsync=appendfsync, **options)
+        server.extra_environment = {
+            "LD_PRELOAD": str(slow_sync_library),
+            "SLOW_SYNC_MILLIS": str(int(SYNC_SECONDS * 1000)),
+        }
+        return server.start()
+
+    return make
+
+
+@pytest.fixture
+def connect():
+    opened = []
+
+    def make(server) -> Connection:
+        opened.append(Connection(server.resp_port))
+        return opened[-1]
+
+    yield make
+    for connection in opened:
+        connection.close()
+
+
+def seconds_until(connection: Connection, start: float) -> tuple[str, float]:
+    reply = render(connection.read())
+    return reply, time.monotonic() - start
+
+
+def test_a_write_with_always_is_answered_after_the_sync(slow_server, connect):
+    writer = connect(slow_server("always"))
+    start = time.monotonic()
+    writer.send("SET", "k", "v")
+    reply, waited = seconds_until(writer, start)
+    assert reply == "+OK" and waited >= SYNC_SECONDS - EARLY_SECONDS
+
+
+@pytest.mark.parametrize("appendfsync", ["everysec", "no"])
+def test_a_write_without_always_does_not_wait(slow_server, connect, appendfsync):
+    writer = connect(slow_server(appendfsync))
+    start = time.monotonic()
+    for number in range(20):
+        writer.command("SET", f"k{number}", "v")
+    assert time.monotonic() - start < SYNC_SECONDS / 2
+
+
+@pytest.mark.parametrize(
+    "read, expected",
+    [
+        (encode("GET", "k"), ['"v"']),
+        (encode("EXISTS", "k"), ["1"]),
+        (encode("LPUSH", "k", "x"), ["-WRONGTYPE Operation against a key holding the wrong kind of value"]),
+        (encode("SETNX", "k", "other"), ["0"]),
+        (encode("MULTI") + encode("GET", "k") + encode("EXEC"), ["+OK", "+QUEUED", '["v"]']),
+    ],
+    ids=["GET", "EXISTS", "an error", "SETNX", "EXEC"],
+)
+def test_another_client_sees_it_only_after_the_sync(slow_server, connect, read, expected):
+    server = slow_server("always")
+    writer, reader = connect(server), connect(server)
+    start = time.monotonic()
+    writer.send("SET", "k", "v")
+    wait_until_visible_to_the_engine()
+    reader.send_bytes(read)
+    for line in expected[:-1]:
+        assert render(reader.read()) == line
+    reply, waited = seconds_until(reader, start)
+    assert reply == expected[-1]
+    assert waited >= SYNC_SECONDS - EARLY_SECONDS
+
+
+@pytest.mark.parametrize(
+    "waiting, write, expected",
+    [
+        (["BLPOP", "k", "0"], ["RPUSH", "k", "v"], '["k", "v"]'),
+        (["BZPOPMIN", "k", "0"], ["ZADD", "k", "1", "v"], '["k", "v", "1"]'),
+    ],
+    ids=["BLPOP", "BZPOPMIN"],
+)
+def test_who_is_woken_by_a_write_is_told_after_the_sync(slow_server, connect, waiting, write, expected):
+    server = slow_server("always")
+    blocked, writer = connect(server), connect(server)
+    blocked.send(*waiting)
+    time.sleep(0.05)
+    start = time.monotonic()
+    writer.send(*write)
+    reply, waited = seconds_until(blocked, start)
+    assert reply == expected
+    assert waited >= SYNC_SECONDS - EARLY_SECONDS
+
+
+def test_what_was_synced_long_ago_is_read_at_once(slow_server, connect):
+    server = slow_server("always")
+    connection = connect(server)
+    connection.command("SET", "k", "v")
+    start = time.monotonic()
+    assert render(connection.command("GET", "k")) == '"v"'
+    assert time.monotonic() - start < SYNC_SECONDS / 2
+
+
+def test_many_waiting_clients_share_a_sync(slow_server, connect):
+    server = slow_server("always")
+    writers = [connect(server) for _ in range(40)]
+    start = time.monotonic()
+    for number, writer in enumerate(writers):
+        writer.send("SET", f"k{number}", "v")
+    for writer in writers:
+        assert render(writer.read()) == "+OK"
+    # The first goes alone, the others together; one sync each would take forty times as long.
+    assert time.monotonic() - start < 4 * SYNC_SECONDS
+
+
+def test_a_confirm_comes_after_the_sync(slow_server):
+    """Of a persistent message; one that only memory holds is confirmed at once."""
+    pika = pytest.importorskip("pika")
+    server = slow_server("no")
+    with pika.BlockingConnection(pika.ConnectionParameters("127.0.0.1", server.amqp_port)) as connection:
+        channel = connection.channel()
+        channel.queue_declare("durable", durable=True)
+        channel.queue_declare("transient", exclusive=True)
+        channel.confirm_delivery()
+        persistent = pika.BasicProperties(delivery_mode=2)
+        start = time.monotonic()
+        channel.basic_publish("", "durable", b"x", persistent)
+        assert time.monotonic() - start >= SYNC_SECONDS - EARLY_SECONDS
+        start = time.monotonic()
+        channel.basic_publish("", "transient", b"x")
+        assert time.monotonic() - start < SYNC_SECONDS / 2
+
+
+def test_writes_beside_a_confirm_do_not_wait_for_its_sync(slow_server, connect):
+    """`everysec` waits for the write alone, also while a publisher waits for the disk."""
+    pika = pytest.importorskip("pika")
+    server = slow_server("everysec")
+    stop = threading.Event()
+
+    def publish():
+        with pika.BlockingConnection(pika.ConnectionParameters("127.0.0.1", server.amqp_port)) as connection:
+            channel = connection.channel()
+            channel.queue_declare("q", durable=True)
+            channel.confirm_delivery()
+            while not stop.is_set():
+                channel.basic_publish("", "q", b"x", pika.BasicProperties(delivery_mode=2))
+
+    publisher = threading.Thread(target=publish)
+    publisher.start()
+    try:
+        time.sleep(SYNC_SECONDS)
+        writer = connect(server)
+        start = time.monotonic()
+        for number in range(50):
+            writer.command("SET", f"k{number}", "v")
+        assert time.monotonic() - start < SYNC_SECONDS
+    finally:
+        stop.set()
+        publisher.join()
+
+
+def wait_until_visible_to_the_engine() -> None:
+    """Long enough for a sent command to be executed, short beside the sync."""
+    time.sleep(0.1)
