@@ -46,5 +46,6 @@ pub fn time_out(shared: &mut Shared, peer: PeerId, output: impl FnOnce(Protocol,
     output(protocol, &|reply| match blocked.on_timeout {
         OnTimeout::Null => reply.null(),
         OnTimeout::NullArray => reply.null_array(),
+        OnTimeout::Zero => reply.integer(0),
     });
 }

@@ -51,9 +51,20 @@ impl Context<'_, '_> {
         &self.shared.keyspace
     }
 
-    /// Looks a key of the selected database up to read it; an expired one is absent. Counts hits and misses.
+    /// Looks a key of the selected database up to read it; an expired one is absent. Counts hits and misses,
+    /// and marks the key as used.
     #[inline]
     pub fn read<'k>(&mut self, key: &'k [u8]) -> Place<'k> {
+        let place = self.read_unnoticed(key);
+        if !self.session.no_touch {
+            self.shared.keyspace.touch(place);
+        }
+        place
+    }
+
+    /// As [`Context::read`], but the key does not count as used (TTL, TYPE, EXISTS).
+    #[inline]
+    pub fn read_unnoticed<'k>(&mut self, key: &'k [u8]) -> Place<'k> {
         let place = self.peek(self.session.database, key);
         match place.slot {
             Some(_) => self.shared.statistics.keyspace_hits += 1,
@@ -82,6 +93,7 @@ impl Context<'_, '_> {
     pub fn write_in<'k>(&mut self, database: u8, key: &'k [u8]) -> Place<'k> {
         let place = self.shared.keyspace.find(database, key);
         if !self.shared.keyspace.is_expired(place, self.step.now) {
+            self.shared.keyspace.touch(place);
             return place;
         }
         self.apply(Delete { place });
@@ -114,6 +126,7 @@ impl Context<'_, '_> {
             match on_timeout {
                 OnTimeout::Null => self.reply.null(),
                 OnTimeout::NullArray => self.reply.null_array(),
+                OnTimeout::Zero => self.reply.integer(0),
             }
             return;
         }

@@ -40,8 +40,11 @@ impl Cache {
         seed: u64,
         started_at: UnixMillis,
     ) -> Cache {
+        let mut keyspace = Keyspace::new(seed);
+        // What the log brings back counts as used at the start.
+        keyspace.set_access_clock(started_at);
         let shared = Shared {
-            keyspace: Keyspace::new(seed),
+            keyspace,
             sessions: Sessions::default(),
             pubsub: PubSub::default(),
             settings,
@@ -90,6 +93,7 @@ impl Cache {
     ) {
         let Some(mut session) = self.shared.sessions.take(peer) else { return };
         session.active_at = step.now;
+        self.shared.keyspace.set_access_clock(step.now);
         for args in requests {
             if session.blocked.is_some() {
                 session.waiting_requests.push_back(args.to_owned());

@@ -104,6 +104,8 @@ pub struct Keyspace {
     pub notices: Notices,
     /// Large values that were removed: freed outside the engine.
     garbage: Vec<KeyspaceGarbage>,
+    /// Seconds of engine time that new and used entries are stamped with; volatile.
+    access_clock: u32,
     /// Counts changes, so that a step knows whether it made any.
     pub change_count: u64,
 }
@@ -124,6 +126,7 @@ impl Keyspace {
             limits: Limits { hash_seed: seed, ..Limits::default() },
             notices: Notices::default(),
             garbage: Vec::new(),
+            access_clock: 0,
             change_count: 0,
         }
     }
@@ -225,10 +228,30 @@ impl Keyspace {
         !self.garbage.is_empty()
     }
 
+    /// What `touch` stamps entries with from now on.
+    pub fn set_access_clock(&mut self, now: UnixMillis) {
+        self.access_clock = (now.0 / 1000) as u32;
+    }
+
+    /// Marks the entry at a place as just used. Not a change: access clocks are volatile.
+    #[inline]
+    pub fn touch(&mut self, place: Place<'_>) {
+        let clock = self.access_clock;
+        if let Some(entry) = self.entry_mut(place) {
+            entry.set_access_clock(clock);
+        }
+    }
+
+    /// For how many seconds an entry has not been used, as far as is known since the start.
+    pub fn idle_seconds(&self, entry: &KeyEntry) -> u32 {
+        self.access_clock.saturating_sub(entry.access_clock())
+    }
+
     // What follows is the one mutation path: only effects call it.
 
     /// Puts an entry at a place, over the one that is there.
-    pub(crate) fn put(&mut self, place: Place<'_>, entry: KeyEntry) {
+    pub(crate) fn put(&mut self, place: Place<'_>, mut entry: KeyEntry) {
+        entry.set_access_clock(self.access_clock);
         let database = &mut self.databases[place.database as usize];
         let deadline = entry.expire_at();
         if let Some(slot) = place.slot {
@@ -274,7 +297,11 @@ impl Keyspace {
         let table = &mut self.databases[place.database as usize].table;
         let slot = match place.slot {
             Some(slot) => slot,
-            None => table.insert(place.hash, Entry::new_container(place.key, make())),
+            None => {
+                let mut entry = Entry::new_container(place.key, make());
+                entry.set_access_clock(self.access_clock);
+                table.insert(place.hash, entry)
+            }
         };
         table.get_mut(slot).container_mut().expect("an effect meets the type it was decided for")
     }

@@ -1,6 +1,7 @@
 //! Reading numbers out of arguments, as strictly as Redis does.
 
 use crate::command::CommandError;
+use warren_units::bounds::DATABASE_COUNT;
 
 /// A decimal i64 in canonical form: no blanks, no plus, no leading zeros.
 #[inline]
@@ -26,6 +27,23 @@ pub fn integer(text: &[u8]) -> Option<i64> {
 /// `ERR value is not an integer or out of range`.
 pub fn need_integer(text: &[u8]) -> Result<i64, CommandError> {
     integer(text).ok_or(CommandError::NotInteger)
+}
+
+/// A database by its number.
+///
+/// # Errors
+/// No integer, or not the number of a database.
+pub fn need_database(text: &[u8]) -> Result<u8, CommandError> {
+    let number = need_integer(text)?;
+    if i32::try_from(number).is_err() {
+        return Err(CommandError::fixed(
+            "ERR value is out of range, value must between -2147483648 and 2147483647",
+        ));
+    }
+    u8::try_from(number)
+        .ok()
+        .filter(|number| usize::from(*number) < DATABASE_COUNT)
+        .ok_or(CommandError::fixed("ERR DB index is out of range"))
 }
 
 /// A float as strtold reads it, whole argument, `inf` in its spellings, hexadecimal not; never NaN.

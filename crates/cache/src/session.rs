@@ -68,6 +68,7 @@ pub struct Blocked {
 pub enum OnTimeout {
     Null,
     NullArray,
+    Zero,
 }
 
 impl Session {
