@@ -3,10 +3,11 @@
 //! A group's folder has one file per family of commands that share code, and the group's own file lists the
 //! rows of its families.
 
+pub mod bitmap;
 pub mod generic;
 pub mod string;
 
 use crate::command::CommandSpec;
 
 /// Every command of the cache, by group. The bridge has a table of its own.
-pub static COMMANDS: &[&[&CommandSpec]] = &[generic::ROWS, string::ROWS];
+pub static COMMANDS: &[&[&CommandSpec]] = &[bitmap::ROWS, generic::ROWS, string::ROWS];
