@@ -47,5 +47,10 @@ pub fn time_out(shared: &mut Shared, peer: PeerId, output: impl FnOnce(Protocol,
         OnTimeout::Null => reply.null(),
         OnTimeout::NullArray => reply.null_array(),
         OnTimeout::Zero => reply.integer(0),
+        OnTimeout::Ok => reply.ok(),
+        OnTimeout::Run => {}
     });
+    if blocked.on_timeout == OnTimeout::Run {
+        session.waiting_requests.push_front(blocked.command);
+    }
 }

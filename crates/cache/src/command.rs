@@ -21,6 +21,8 @@ pub enum Carrier {
     Host(usize),
     /// A container such as CLIENT: its subcommands carry it out.
     Subcommands(&'static [CommandSpec]),
+    /// COMMAND: alone a command, with a further word a container.
+    AloneOrSubcommands(Handler, &'static [CommandSpec]),
 }
 
 /// One row of the command table.

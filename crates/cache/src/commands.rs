@@ -4,10 +4,15 @@
 //! rows of its families.
 
 pub mod bitmap;
+pub mod connection;
 pub mod generic;
+pub mod help;
+pub mod server;
 pub mod string;
+pub mod transactions;
 
 use crate::command::CommandSpec;
 
 /// Every command of the cache, by group. The bridge has a table of its own.
-pub static COMMANDS: &[&[&CommandSpec]] = &[bitmap::ROWS, generic::ROWS, string::ROWS];
+pub static COMMANDS: &[&[&CommandSpec]] =
+    &[bitmap::ROWS, generic::ROWS, string::ROWS, transactions::ROWS, connection::ROWS, server::ROWS];

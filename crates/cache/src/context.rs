@@ -1,19 +1,21 @@
 //! What a command handler sees: keyspace, its client's session, the step and the reply.
 
 use crate::command::CommandError;
+use crate::commands::connection::client::pause::Pause;
 use crate::host::Host;
 use crate::keyspace::effects::Effect;
 use crate::keyspace::effects::key::Delete;
 use crate::keyspace::{Keyspace, Place};
 use crate::lookup::Lookup;
+use crate::process::ProcessFacts;
 use crate::pubsub::PubSub;
 use crate::random::Random;
 use crate::session::{Blocked, OnTimeout, Session};
 use crate::sessions::Sessions;
-use crate::settings::Settings;
+use crate::settings::{AppendFsync, Settings};
 use crate::statistics::Statistics;
 use warren_resp::{Args, Reply};
-use warren_units::{Step, UnixMillis};
+use warren_units::{Gate, Lsn, PeerId, Step, UnixMillis};
 
 /// Everything but the reply and the running client.
 pub struct Shared {
@@ -25,6 +27,37 @@ pub struct Shared {
     pub random: Random,
     pub lookup: Lookup,
     pub started_at: UnixMillis,
+    /// The newest record that changed the keyspace: what a reply may have seen.
+    pub(crate) last_change: Lsn,
+    /// Clients whose waiting another client's command has ended: what they sent meanwhile runs next.
+    pub(crate) released: Vec<PeerId>,
+    /// What only the process knows; the server fills it in every second.
+    pub process: ProcessFacts,
+    /// SHUTDOWN was asked for; the server ends in order when it sees this.
+    pub wants_shutdown: bool,
+    /// CLIENT PAUSE.
+    pub(crate) pause: Option<Pause>,
+}
+
+impl Shared {
+    /// The gate behind which an output may leave that may have seen all changes up to now.
+    #[inline]
+    pub fn gate(&self) -> Gate {
+        self.gate_at(self.last_change)
+    }
+
+    /// As [`Shared::gate`], the record in the making included.
+    pub fn gate_with_open_record(&self, step: &Step<'_>) -> Gate {
+        if step.batch.has_open_record() { self.gate_at(step.batch.next_lsn()) } else { self.gate() }
+    }
+
+    #[inline]
+    fn gate_at(&self, lsn: Lsn) -> Gate {
+        match self.settings.append_fsync {
+            AppendFsync::Always => Gate::synced(lsn),
+            AppendFsync::EverySecond | AppendFsync::No => Gate::written(lsn),
+        }
+    }
 }
 
 /// One command in execution.
@@ -127,6 +160,8 @@ impl Context<'_, '_> {
                 OnTimeout::Null => self.reply.null(),
                 OnTimeout::NullArray => self.reply.null_array(),
                 OnTimeout::Zero => self.reply.integer(0),
+                OnTimeout::Ok => self.reply.ok(),
+                OnTimeout::Run => {}
             }
             return;
         }

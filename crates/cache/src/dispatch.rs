@@ -3,13 +3,15 @@
 
 use crate::blocking;
 use crate::command::{Carrier, CommandError, CommandSpec, Flags};
+use crate::commands::transactions::multi;
 use crate::context::{Context, Shared};
 use crate::host::Host;
 use crate::keyspace::Keyspace;
-use crate::lookup::Lookup;
+use crate::lookup::{Lookup, Row};
+use crate::process::ProcessFacts;
 use crate::pubsub::PubSub;
 use crate::random::Random;
-use crate::session::{ReplyMode, Session, Transaction};
+use crate::session::{OnTimeout, ReplyMode, Session, Transaction};
 use crate::sessions::Sessions;
 use crate::settings::{AppendFsync, Settings};
 use crate::statistics::Statistics;
@@ -19,8 +21,6 @@ use warren_units::{Gate, Lsn, PeerId, Rope, Step, UnixMillis};
 /// Keyspace, sessions and commands.
 pub struct Cache {
     pub shared: Shared,
-    /// The newest record that changed the keyspace: what a reply may have seen.
-    last_change: Lsn,
     next_client_id: u64,
 }
 
@@ -43,17 +43,23 @@ impl Cache {
         let mut keyspace = Keyspace::new(seed);
         // What the log brings back counts as used at the start.
         keyspace.set_access_clock(started_at);
+        let lookup = Lookup::new(tables);
         let shared = Shared {
             keyspace,
             sessions: Sessions::default(),
             pubsub: PubSub::default(),
             settings,
-            statistics: Statistics::default(),
+            statistics: Statistics::new(lookup.count()),
             random: Random::new(seed),
-            lookup: Lookup::new(tables),
+            lookup,
             started_at,
+            last_change: Lsn::NONE,
+            released: Vec::new(),
+            process: ProcessFacts::default(),
+            wants_shutdown: false,
+            pause: None,
         };
-        Cache { shared, last_change: Lsn::NONE, next_client_id: 1 }
+        Cache { shared, next_client_id: 1 }
     }
 
     /// A RESP client has connected.
@@ -100,7 +106,7 @@ impl Cache {
                 continue;
             }
             self.run_one(step, host, &mut session, args, rope);
-            if self.shared.keyspace.notices.has_ready() {
+            if self.shared.keyspace.notices.has_ready() || !self.shared.released.is_empty() {
                 session = self.serve_waiting(step, host, session, rope);
             }
             self.finish_step(step);
@@ -114,24 +120,15 @@ impl Cache {
         self.shared.sessions.put_back(session);
     }
 
-    /// The gate behind which replies written until now may leave.
-    #[inline]
-    pub fn gate(&self) -> Gate {
-        match self.shared.settings.append_fsync {
-            AppendFsync::Always => Gate::synced(self.last_change),
-            AppendFsync::EverySecond | AppendFsync::No => Gate::written(self.last_change),
-        }
-    }
-
     /// Sets what a reply may have seen, after replay.
     pub fn set_last_change(&mut self, lsn: Lsn) {
-        self.last_change = lsn;
+        self.shared.last_change = lsn;
     }
 
     #[inline]
     pub(crate) fn finish_step(&mut self, step: &mut Step<'_>) {
         if let Some(lsn) = step.batch.finish_record() {
-            self.last_change = lsn;
+            self.shared.last_change = lsn;
             if self.shared.settings.append_fsync == AppendFsync::Always {
                 step.batch.want_sync(lsn);
             }
@@ -182,7 +179,7 @@ impl Cache {
     ) -> Box<Session> {
         let peer = running.peer;
         self.shared.sessions.put_back(running);
-        let mut served = Vec::new();
+        let mut served = std::mem::take(&mut self.shared.released);
         while let Some(waiting) = self.shared.keyspace.notices.next_ready() {
             for waiter in waiting {
                 if waiter != peer && self.retry(step, host, waiter) {
@@ -246,22 +243,11 @@ impl Cache {
     /// Puts a rope back into a peer's outbox, before what others wrote meanwhile, behind the present gate.
     /// The record in the making is part of what it may have seen.
     pub(crate) fn give_back(&self, step: &mut Step<'_>, peer: PeerId, mut rope: Rope) {
-        let gate = self.gate_with_open_record(step);
+        let gate = self.shared.gate_with_open_record(step);
         if let Some(outbox) = step.peers.outbox(peer) {
             rope.append(outbox.rope_mut());
             *outbox.rope_mut() = rope;
             outbox.close_gate(gate);
-        }
-    }
-
-    /// As [`Cache::gate`], the record in the making included.
-    pub(crate) fn gate_with_open_record(&self, step: &Step<'_>) -> Gate {
-        if !step.batch.has_open_record() {
-            return self.gate();
-        }
-        match self.shared.settings.append_fsync {
-            AppendFsync::Always => Gate::synced(step.batch.next_lsn()),
-            AppendFsync::EverySecond | AppendFsync::No => Gate::written(step.batch.next_lsn()),
         }
     }
 
@@ -303,59 +289,79 @@ impl Context<'_, '_> {
         let mark = self.reply.rope_mut().mark();
         if let Err(error) = self.try_request(args) {
             self.reply.rope_mut().truncate(mark);
-            self.shared.statistics.error_replies += 1;
+            self.shared.statistics.count_error(error.text());
             self.reply.error(error.text());
         }
     }
 
     #[inline]
     fn try_request(&mut self, args: Args<'_>) -> Result<(), CommandError> {
-        let spec = match self.resolve(args) {
-            Ok(spec) => spec,
-            Err(error) => {
-                self.abort_transaction();
-                return Err(error);
-            }
+        let row = match self.resolve(args) {
+            Ok(row) => row,
+            Err(error) => return Err(self.refuse(args, error)),
         };
-        self.session.last_command = spec.name;
-        if !self.session.authenticated && !spec.flags.has(Flags::NO_AUTH) {
-            return Err(CommandError::fixed("NOAUTH Authentication required."));
+        let flags = row.spec.flags;
+        self.session.last_command = Some(row);
+        if !self.session.authenticated && !flags.has(Flags::NO_AUTH) {
+            let error = CommandError::fixed("NOAUTH Authentication required.");
+            return Err(self.refuse(args, error));
         }
         if self.session.subscription_count > 0 && self.session.protocol == Protocol::Resp2 {
-            self.need_subscriber_command(spec)?;
+            self.need_subscriber_command(row)?;
         }
-        if self.session.transaction.is_some() && !spec.flags.has(Flags::NOT_QUEUED) {
-            return self.queue(spec, args);
+        if self.shared.pause.is_some()
+            && let Some(until) = self.shared.paused_until(row, self.session, self.step.now)
+        {
+            self.block(args, &[], Some(until), OnTimeout::Run);
+            return Ok(());
         }
-        self.call(spec, args)
+        if self.session.transaction.is_some() && !flags.has(Flags::NOT_QUEUED) {
+            return self.queue(row, args);
+        }
+        self.call(row, args)
+    }
+
+    /// A request is refused before it runs: an open transaction is lost with it.
+    fn refuse(&mut self, args: Args<'_>, error: CommandError) -> CommandError {
+        self.abort_transaction();
+        let Some(row) = self.shared.lookup.find(args.get(0)) else { return error };
+        self.shared.statistics.commands[row.number].rejected += 1;
+        if row.spec.name == "exec" { multi::abort_exec(self, &error) } else { error }
     }
 
     /// The row of a request, its argument count checked.
     ///
     /// # Errors
     /// Unknown command or subcommand, wrong number of arguments.
-    pub fn resolve(&self, args: Args<'_>) -> Result<&'static CommandSpec, CommandError> {
-        let Some(spec) = self.shared.lookup.find(args.get(0)) else { return Err(unknown_command(args)) };
-        let Carrier::Subcommands(rows) = spec.carrier else {
+    pub fn resolve(&self, args: Args<'_>) -> Result<Row, CommandError> {
+        let Some(row) = self.shared.lookup.find(args.get(0)) else { return Err(unknown_command(args)) };
+        let spec = row.spec;
+        let (has_subcommands, runs_alone) = match spec.carrier {
+            Carrier::Cache(_) | Carrier::Host(_) => (false, true),
+            Carrier::Subcommands(_) => (true, false),
+            Carrier::AloneOrSubcommands(..) => (true, true),
+        };
+        if !has_subcommands || (runs_alone && args.len() == 1) {
             return if spec.accepts(args.len()) {
-                Ok(spec)
+                Ok(row)
             } else {
                 Err(CommandError::wrong_arity(spec.name))
             };
-        };
+        }
         if args.len() < 2 {
             return Err(CommandError::wrong_arity(spec.name));
         }
         let name = args.get(1);
-        let Some(row) = rows.iter().find(|row| row.name.as_bytes().eq_ignore_ascii_case(name)) else {
+        let Some(row) = row.subcommands().find(|row| row.spec.name.as_bytes().eq_ignore_ascii_case(name))
+        else {
             let name = String::from_utf8_lossy(&name[..name.len().min(128)]).into_owned();
             let container = spec.name.to_uppercase();
             return Err(format!("ERR unknown subcommand '{name}'. Try {container} HELP.").into());
         };
-        if row.accepts(args.len()) {
+        if row.spec.accepts(args.len()) {
             return Ok(row);
         }
-        Err(CommandError::wrong_arity(&format!("{}|{}", spec.name, row.name)))
+        Err(CommandError::wrong_arity(&row.full_name()))
     }
 
     /// Runs a row's handler.
@@ -363,9 +369,18 @@ impl Context<'_, '_> {
     /// # Errors
     /// The handler's.
     #[inline]
-    pub fn call(&mut self, spec: &'static CommandSpec, args: Args<'_>) -> Result<(), CommandError> {
+    pub fn call(&mut self, row: Row, args: Args<'_>) -> Result<(), CommandError> {
+        let result = self.carry_out(row.spec, args);
+        let counts = &mut self.shared.statistics.commands[row.number];
+        counts.calls += u64::from(!self.is_retry);
+        counts.failed += u64::from(result.is_err());
+        result
+    }
+
+    #[inline]
+    fn carry_out(&mut self, spec: &'static CommandSpec, args: Args<'_>) -> Result<(), CommandError> {
         match spec.carrier {
-            Carrier::Cache(handler) => handler(self, args),
+            Carrier::Cache(handler) | Carrier::AloneOrSubcommands(handler, _) => handler(self, args),
             Carrier::Host(row) => {
                 self.host.check(row, args)?;
                 self.host.run(row, args, self.step, &mut self.reply)
@@ -374,17 +389,27 @@ impl Context<'_, '_> {
         }
     }
 
-    fn queue(&mut self, spec: &'static CommandSpec, args: Args<'_>) -> Result<(), CommandError> {
-        let refusal = if spec.flags.has(Flags::NO_MULTI) {
+    /// Runs one queued request of EXEC: an error is its reply, and the others go on.
+    pub fn run_queued(&mut self, args: Args<'_>) {
+        let mark = self.reply.rope_mut().mark();
+        let result = self.resolve(args).and_then(|row| self.call(row, args));
+        if let Err(error) = result {
+            self.reply.rope_mut().truncate(mark);
+            self.shared.statistics.count_error(error.text());
+            self.reply.error(error.text());
+        }
+    }
+
+    fn queue(&mut self, row: Row, args: Args<'_>) -> Result<(), CommandError> {
+        let refusal = if row.spec.flags.has(Flags::NO_MULTI) {
             Some(CommandError::fixed("ERR Command not allowed inside a transaction"))
-        } else if let Carrier::Host(row) = spec.carrier {
+        } else if let Carrier::Host(row) = row.spec.carrier {
             self.host.check(row, args).err()
         } else {
             None
         };
         if let Some(error) = refusal {
-            self.abort_transaction();
-            return Err(error);
+            return Err(self.refuse(args, error));
         }
         let transaction = self.session.transaction.get_or_insert_with(Transaction::default);
         transaction.queued.push(args.to_owned());
@@ -399,7 +424,7 @@ impl Context<'_, '_> {
     }
 
     /// RESP2 clients in subscriber mode may only change their subscriptions.
-    fn need_subscriber_command(&self, spec: &CommandSpec) -> Result<(), CommandError> {
+    fn need_subscriber_command(&self, row: Row) -> Result<(), CommandError> {
         const ALLOWED: [&str; 9] = [
             "subscribe",
             "ssubscribe",
@@ -411,12 +436,12 @@ impl Context<'_, '_> {
             "quit",
             "reset",
         ];
-        if ALLOWED.contains(&spec.name) {
+        if row.container.is_none() && ALLOWED.contains(&row.spec.name) {
             return Ok(());
         }
         Err(CommandError::from(format!(
             "ERR Can't execute '{}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in this context",
-            spec.name
+            row.full_name()
         )))
     }
 }

@@ -330,17 +330,20 @@ impl Keyspace {
     /// FLUSHDB: the old table becomes garbage.
     pub(crate) fn flush(&mut self, database: u8) {
         let old = &mut self.databases[database as usize];
+        self.notices.database_changed(database, |key| old.table.find(old.table.hash(key), key).is_some());
         self.garbage.push(KeyspaceGarbage::Table(old.table.clear()));
         old.expires = Expires::default();
         self.change_count += 1;
-        self.notices.database_changed(database);
     }
 
     pub(crate) fn swap(&mut self, first: u8, second: u8) {
         self.databases.swap(first as usize, second as usize);
         self.change_count += 1;
-        self.notices.database_changed(first);
-        self.notices.database_changed(second);
+        let [one, other] = [first, second].map(|database| &self.databases[database as usize].table);
+        let is_there =
+            |key: &[u8]| [one, other].iter().any(|table| table.find(table.hash(key), key).is_some());
+        self.notices.database_changed(first, is_there);
+        self.notices.database_changed(second, is_there);
     }
 
     /// Every change of a key passes here.

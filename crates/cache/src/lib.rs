@@ -17,6 +17,7 @@ pub mod keyspace;
 pub mod long_double;
 pub mod lookup;
 pub mod parse;
+pub mod process;
 pub mod pubsub;
 pub mod random;
 pub mod scan;

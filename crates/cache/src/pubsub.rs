@@ -62,11 +62,12 @@ impl Subscriptions {
     }
 }
 
-/// Channels and patterns.
+/// Channels, patterns, and the channels of sharded pub/sub, which are a name space of their own.
 #[derive(Default)]
 pub struct PubSub {
     pub channels: Subscriptions,
     pub patterns: Subscriptions,
+    pub shard_channels: Subscriptions,
 }
 
 impl PubSub {
@@ -77,7 +78,7 @@ impl PubSub {
 
     /// The client has gone.
     pub fn forget(&mut self, peer: PeerId) {
-        for subscriptions in [&mut self.channels, &mut self.patterns] {
+        for subscriptions in [&mut self.channels, &mut self.patterns, &mut self.shard_channels] {
             for name in subscriptions.of(peer).to_vec() {
                 subscriptions.remove(peer, &name);
             }

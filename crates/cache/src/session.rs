@@ -1,12 +1,12 @@
 //! What the cache remembers of one RESP connection. Volatile: no effect ever names it.
 
+use crate::lookup::Row;
 use std::collections::VecDeque;
 use warren_resp::OwnedArgs;
 use warren_resp::Protocol;
 use warren_units::{PeerId, UnixMillis};
 
 /// The state of one client.
-#[derive(Debug)]
 pub struct Session {
     /// What CLIENT ID answers.
     pub id: u64,
@@ -22,7 +22,8 @@ pub struct Session {
     pub database: u8,
     pub created_at: UnixMillis,
     pub active_at: UnixMillis,
-    pub last_command: &'static str,
+    /// `None` before the first.
+    pub last_command: Option<Row>,
     pub no_evict: bool,
     pub no_touch: bool,
     pub transaction: Option<Transaction>,
@@ -69,6 +70,10 @@ pub enum OnTimeout {
     Null,
     NullArray,
     Zero,
+    /// The command did no more than wait (DEBUG SLEEP).
+    Ok,
+    /// It was held back (CLIENT PAUSE): the command runs then.
+    Run,
 }
 
 impl Session {
@@ -87,7 +92,7 @@ impl Session {
             database: 0,
             created_at: now,
             active_at: now,
-            last_command: "NULL",
+            last_command: None,
             no_evict: false,
             no_touch: false,
             transaction: None,

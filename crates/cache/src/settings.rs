@@ -1,5 +1,7 @@
 //! The cache's settings. CONFIG GET and SET reach them by name; the server sets them at the start.
 
+use std::collections::BTreeMap;
+
 /// When a reply may leave.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum AppendFsync {
@@ -40,6 +42,10 @@ pub struct Settings {
     pub port: u16,
     /// `maxmemory` in bytes, 0: no limit.
     pub memory_bytes_max: u64,
+    /// `client-output-buffer-limit pubsub`: a subscriber that leaves more than this unread is disconnected.
+    pub subscriber_pending_bytes_max: u64,
+    /// Parameters of Redis without a counterpart here, as CONFIG SET left them.
+    pub kept: BTreeMap<&'static str, String>,
 }
 
 impl Default for Settings {
@@ -49,6 +55,8 @@ impl Default for Settings {
             password: Vec::new(),
             port: 6379,
             memory_bytes_max: 0,
+            subscriber_pending_bytes_max: 32 * 1024 * 1024,
+            kept: BTreeMap::new(),
         }
     }
 }

@@ -39,10 +39,10 @@ impl Notices {
         }
     }
 
-    /// All keys of a database may have changed.
-    pub fn database_changed(&mut self, database: u8) {
-        for ((watched, _), watchers) in &self.watchers {
-            if *watched == database {
+    /// The keys of a database for which `has_changed` may all have changed.
+    pub fn database_changed(&mut self, database: u8, has_changed: impl Fn(&[u8]) -> bool) {
+        for ((watched, key), watchers) in &self.watchers {
+            if *watched == database && has_changed(key) {
                 self.outdated.extend(watchers.iter().copied());
             }
         }

@@ -1,0 +1,27 @@
+//! Facts about the process that the cache cannot know itself. INFO and CLIENT show them.
+
+/// Filled in from outside; the cache only reads it.
+#[derive(Clone, Debug, Default)]
+pub struct ProcessFacts {
+    pub process_id: u32,
+    /// 40 hexadecimal digits, new at each start.
+    pub run_id: String,
+    pub executable: String,
+    pub config_file: String,
+    /// `Linux 6.1.0 x86_64`.
+    pub operating_system: String,
+    pub io_thread_count: usize,
+    /// Bytes handed out by the allocator.
+    pub used_memory_bytes: u64,
+    pub peak_memory_bytes: u64,
+    pub resident_memory_bytes: u64,
+    pub total_system_memory_bytes: u64,
+    pub allocator: String,
+    pub cpu_user_seconds: f64,
+    pub cpu_system_seconds: f64,
+    /// Size of the log on disk.
+    pub log_size_bytes: u64,
+    /// Sockets read and written, in bytes.
+    pub network_input_bytes: u64,
+    pub network_output_bytes: u64,
+}
