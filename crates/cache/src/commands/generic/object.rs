@@ -82,11 +82,13 @@ fn encoding(context: &mut Context<'_, '_>, args: Args<'_>) -> Result<(), Command
     Ok(())
 }
 
+/// As Redis 7.0 names it, which has quicklists of any length and no listpack of a set.
 fn encoding_name(entry: &KeyEntry) -> &'static str {
     match entry.container() {
         None => entry.string_encoding().map_or("raw", |encoding| encoding.name()),
-        Some(Container::List(list)) => list.encoding(),
+        Some(Container::List(_)) => "quicklist",
         Some(Container::Hash(hash)) => hash.encoding(),
+        Some(Container::Set(set)) if set.encoding() == "listpack" => "hashtable",
         Some(Container::Set(set)) => set.encoding(),
         Some(Container::SortedSet(sorted_set)) => sorted_set.encoding(),
     }
