@@ -7,6 +7,7 @@ pub mod bitmap;
 pub mod connection;
 pub mod generic;
 pub mod help;
+pub mod pubsub;
 pub mod server;
 pub mod string;
 pub mod transactions;
@@ -14,5 +15,12 @@ pub mod transactions;
 use crate::command::CommandSpec;
 
 /// Every command of the cache, by group. The bridge has a table of its own.
-pub static COMMANDS: &[&[&CommandSpec]] =
-    &[bitmap::ROWS, generic::ROWS, string::ROWS, transactions::ROWS, connection::ROWS, server::ROWS];
+pub static COMMANDS: &[&[&CommandSpec]] = &[
+    bitmap::ROWS,
+    generic::ROWS,
+    string::ROWS,
+    transactions::ROWS,
+    pubsub::ROWS,
+    connection::ROWS,
+    server::ROWS,
+];
