@@ -1,0 +1,41 @@
+//! What joins both protocols: RESP commands that reach the broker. One file per command, one row in [`ROWS`].
+//!
+//! Cache and broker never know each other; the cache runs these rows through its `Host` trait, so that they
+//! work in MULTI and COMMAND like any other.
+
+mod amqp_publish;
+
+use warren_broker::Broker;
+use warren_cache::command::{CommandError, CommandSpec};
+use warren_cache::host::Host;
+use warren_resp::{Args, Reply};
+use warren_units::Step;
+
+/// The rows, for the command table. The number in `Carrier::Host` is the position in [`HANDLERS`].
+pub static ROWS: &[&CommandSpec] = &[&amqp_publish::AMQP_PUBLISH];
+
+type Check = fn(&Broker, Args<'_>) -> Result<(), CommandError>;
+type Run = fn(&mut Broker, Args<'_>, &mut Step<'_>, &mut Reply<'_>) -> Result<(), CommandError>;
+
+static HANDLERS: &[(Check, Run)] = &[(amqp_publish::check, amqp_publish::run)];
+
+/// The broker as the cache's dispatch sees it.
+pub struct BrokerHost<'a> {
+    pub broker: &'a mut Broker,
+}
+
+impl Host for BrokerHost<'_> {
+    fn check(&self, row: usize, args: Args<'_>) -> Result<(), CommandError> {
+        HANDLERS[row].0(self.broker, args)
+    }
+
+    fn run(
+        &mut self,
+        row: usize,
+        args: Args<'_>,
+        step: &mut Step<'_>,
+        reply: &mut Reply<'_>,
+    ) -> Result<(), CommandError> {
+        HANDLERS[row].1(self.broker, args, step, reply)
+    }
+}

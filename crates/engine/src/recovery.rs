@@ -1,0 +1,63 @@
+//! Records read back: the same `apply` as live, without outputs.
+
+use crate::engine::Engine;
+use bytes::Bytes;
+use std::fmt;
+use warren_units::varint::Cursor;
+use warren_units::{Batch, Lsn, Progress, UnixMillis};
+
+/// First tag of the broker's effects; those below are the keyspace's.
+const BROKER_TAG_MIN: u8 = 0x80;
+
+/// A record that cannot be applied: the log is damaged, or from a newer version.
+#[derive(Debug)]
+pub struct ReplayError {
+    pub lsn: Lsn,
+    pub reason: String,
+}
+
+impl fmt::Display for ReplayError {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "record {}: {}", self.lsn, self.reason)
+    }
+}
+
+impl std::error::Error for ReplayError {}
+
+impl Engine {
+    /// Applies the effects of one record; `body` answers the record's bodies by ordinal.
+    ///
+    /// # Errors
+    /// Where an effect cannot be decoded or does not fit the state.
+    pub fn replay(
+        &mut self,
+        lsn: Lsn,
+        effects: &[u8],
+        body: &mut dyn FnMut(u32) -> Option<Bytes>,
+    ) -> Result<(), ReplayError> {
+        let mut cursor = Cursor::new(effects);
+        while let Some(tag) = cursor.rest().first().copied() {
+            if tag >= BROKER_TAG_MIN {
+                let result = self.broker.replay(lsn, &mut cursor, body);
+                result.map_err(|error| ReplayError { lsn, reason: error.to_string() })?;
+            } else {
+                cursor.byte();
+                let applied = self.cache.shared.keyspace.replay(tag, &mut cursor);
+                let malformed = || ReplayError { lsn, reason: format!("malformed effect with tag {tag:#04x}") };
+                applied.ok_or_else(malformed)?;
+            }
+        }
+        drop(self.take_garbage());
+        Ok(())
+    }
+
+    /// All records up to `last` are replayed and synced; the next one follows it. `clean`: the log was
+    /// closed in order.
+    pub fn recovered(&mut self, last: Lsn, now: UnixMillis, clean: bool) {
+        self.now = self.now.max(now);
+        self.batch = Batch::new(last.next());
+        self.progress = Progress { written: last, synced: last };
+        self.cache.set_last_change(last);
+        self.broker.recovered(self.now, clean);
+    }
+}
