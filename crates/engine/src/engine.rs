@@ -8,7 +8,7 @@ use warren_cache::keyspace::KeyspaceGarbage;
 use warren_cache::{Cache, commands};
 use warren_resp::{Args, Reply};
 use warren_units::peers::Collected;
-use warren_units::{Batch, Gate, LoopId, Lsn, PeerId, Peers, Progress, Step, UnixMillis};
+use warren_units::{Batch, Gate, LoopId, Lsn, Outbox, PeerId, Peers, Progress, Step, UnixMillis};
 
 /// What one tick does at most of each kind of work that time asks for.
 const TICK_STEP_COUNT_MAX: usize = 200;
@@ -129,6 +129,12 @@ impl Engine {
         self.end_step();
     }
 
+    /// An AMQP client spoke another protocol: `header` says ours, then the end.
+    pub fn refuse_protocol(&mut self, peer: PeerId, header: &[u8]) {
+        self.peers.output(peer, Gate::OPEN, |rope| rope.extend(header));
+        self.peers.end(peer);
+    }
+
     /// Does a bounded part of what time asks for: expiry, timeouts, heartbeats.
     pub fn tick(&mut self) {
         let (cache, broker, mut step) = self.parts();
@@ -155,6 +161,13 @@ impl Engine {
     /// Hands the outputs of a loop's connections to `take`.
     pub fn collect(&mut self, loop_id: LoopId, take: impl FnMut(Collected<'_>)) {
         self.peers.collect(loop_id, take);
+    }
+
+    /// Moves the outputs of one connection behind those in `into`.
+    pub fn collect_one(&mut self, peer: PeerId, into: &mut Outbox) {
+        if let Some(outbox) = self.peers.outbox(peer) {
+            into.append(outbox);
+        }
     }
 
     /// Loops other than `own` that have outputs to collect.

@@ -55,9 +55,8 @@ impl Engine {
 
     /// The loop has `unsent` bytes of the connection's outputs that the socket has not taken.
     pub fn set_unsent(&mut self, kind: PeerKind, peer: PeerId, unsent: usize) {
-        let had_credit = !self.peers.is_open(peer) || self.peers.has_credit(peer);
-        self.peers.set_unsent(peer, unsent);
-        if kind == PeerKind::Amqp && unsent <= warren_units::bounds::OUTBOX_SIZE_BYTES_LOW && !had_credit {
+        let is_drained = self.peers.set_unsent(peer, unsent);
+        if is_drained && kind == PeerKind::Amqp {
             let (_, broker, mut step) = self.parts();
             broker.drained(&mut step, peer);
             self.end_step();

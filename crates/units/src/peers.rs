@@ -3,7 +3,7 @@
 //! Handlers write the outputs of *any* connection here: replies to the one that asked, deliveries and
 //! wake-ups to others. At the end of its turn each loop collects what is dirty among its own.
 
-use crate::bounds::OUTBOX_SIZE_BYTES_HIGH;
+use crate::bounds::{OUTBOX_SIZE_BYTES_HIGH, OUTBOX_SIZE_BYTES_LOW};
 use crate::numbers::{LoopId, PeerId};
 use crate::outbox::{Gate, Outbox};
 use crate::rope::Rope;
@@ -119,11 +119,13 @@ impl Peers {
         self.pending_bytes(peer) < OUTBOX_SIZE_BYTES_HIGH
     }
 
-    /// The loop says how many collected bytes the socket has not taken yet.
-    pub fn set_unsent(&mut self, peer: PeerId, bytes: usize) {
-        if let Some(slot) = self.slot_mut(peer) {
-            slot.unsent = bytes;
-        }
+    /// The loop says how many collected bytes the socket has not taken yet. Answers whether the peer has
+    /// just come down to low water: what was held back for want of credit may go on.
+    pub fn set_unsent(&mut self, peer: PeerId, bytes: usize) -> bool {
+        let Some(slot) = self.slot_mut(peer) else { return false };
+        let before = slot.outbox.len() + slot.unsent;
+        slot.unsent = bytes;
+        before > OUTBOX_SIZE_BYTES_LOW && slot.outbox.len() + bytes <= OUTBOX_SIZE_BYTES_LOW
     }
 
     /// Close the connection once its outputs have left. Further requests from it are dropped.
@@ -145,8 +147,9 @@ impl Peers {
             slot.dirty = false;
             if slot.open {
                 let peer = PeerId { index, generation: slot.generation };
+                let size = slot.outbox.len();
                 take(Collected { peer, outbox: &mut slot.outbox, ending: slot.ending });
-                slot.unsent += slot.outbox.len();
+                slot.unsent += size - slot.outbox.len();
             }
         }
         self.dirty[loop_id.0 as usize] = dirty;
