@@ -40,6 +40,11 @@ impl Core {
         assert!(self.wakers.set(wakers).is_ok(), "the wakers are set once");
     }
 
+    /// Waits until [`Core::set_wakers`] was called: from then on loops can wake each other.
+    pub fn wait_until_started(&self) {
+        self.wakers.wait();
+    }
+
     #[inline]
     pub fn engine(&self) -> MutexGuard<'_, Engine> {
         self.engine.lock()

@@ -1,5 +1,13 @@
-//! The parts of the server that touch the machine; `main.rs` puts them together.
+//! The parts of the server that touch the machine: sockets, files, clock, threads, settings. `main.rs` is
+//! only the command line.
 
-#![allow(clippy::disallowed_types, clippy::disallowed_methods)]
+#![allow(clippy::disallowed_types, clippy::disallowed_methods)] // this crate owns files, sockets and clock
 
+pub mod core;
 pub mod disk;
+mod event_loop;
+pub mod http;
+mod io;
+pub mod serve;
+pub mod settings;
+mod syncer;

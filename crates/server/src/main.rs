@@ -1,4 +1,39 @@
-#[cfg(test)]
-mod io;
+//! Warren's command line.
 
-fn main() {}
+use clap::{Parser, Subcommand};
+use std::process::ExitCode;
+use warren::settings::Flags;
+
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
+/// A message broker (AMQP 0-9-1) and a cache (RESP2/3) over one durable log.
+#[derive(Parser)]
+#[command(name = "warren", version, args_conflicts_with_subcommands = true)]
+struct CommandLine {
+    #[command(subcommand)]
+    command: Option<Command>,
+    #[command(flatten)]
+    serve: Flags,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run the server (what a bare `warren` does).
+    Serve(Flags),
+}
+
+fn main() -> ExitCode {
+    let command_line = CommandLine::parse();
+    let result = match command_line.command {
+        None => command_line.serve.decide().and_then(|settings| warren::serve::serve(&settings)),
+        Some(Command::Serve(flags)) => flags.decide().and_then(|settings| warren::serve::serve(&settings)),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(message) => {
+            eprintln!("warren: {message}");
+            ExitCode::FAILURE
+        }
+    }
+}

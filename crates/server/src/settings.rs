@@ -1,0 +1,140 @@
+//! Settings of `warren serve`: flags, `WARREN_*` variables and `warren.toml` name the same things. A flag
+//! wins over a variable, a variable over the file, the file over the default.
+
+use crate::io::DriverChoice;
+use clap::Args;
+use serde::Deserialize;
+use std::net::IpAddr;
+use std::path::PathBuf;
+use warren_engine::broker::ConfirmLevel;
+use warren_engine::cache::settings::AppendFsync;
+
+/// The file that is read where no other is named.
+const CONFIG_FILE_NAME: &str = "warren.toml";
+
+/// Every setting, as one source gives it.
+#[derive(Args, Deserialize, Default, Debug, Clone)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Flags {
+    /// Address to listen on.
+    #[arg(long, env = "WARREN_BIND", value_name = "ADDR")]
+    bind: Option<IpAddr>,
+    /// RESP port (6379); 0 switches the listener off.
+    #[arg(long, env = "WARREN_RESP_PORT", value_name = "N")]
+    resp_port: Option<u16>,
+    /// AMQP port (5672); 0 switches the listener off.
+    #[arg(long, env = "WARREN_AMQP_PORT", value_name = "N")]
+    amqp_port: Option<u16>,
+    /// HTTP port (15672); 0 switches the listener off.
+    #[arg(long, env = "WARREN_HTTP_PORT", value_name = "N")]
+    http_port: Option<u16>,
+    /// Directory of the log (./warren-data).
+    #[arg(long, env = "WARREN_DATA_DIR", value_name = "DIR")]
+    data_dir: Option<PathBuf>,
+    /// Number of I/O loops (one per core, at most 4).
+    #[arg(long, env = "WARREN_IO_THREADS", value_name = "N")]
+    io_threads: Option<usize>,
+    /// When a RESP reply may leave: once its record is synced (always) or written (everysec, no).
+    #[arg(long, env = "WARREN_APPENDFSYNC", value_name = "always|everysec|no")]
+    appendfsync: Option<String>,
+    /// What a publisher's confirm waits for.
+    #[arg(long, env = "WARREN_PUBLISHER_CONFIRMS", value_name = "synced|written")]
+    publisher_confirms: Option<String>,
+    /// How sockets are driven.
+    #[arg(long, env = "WARREN_IO_DRIVER", value_name = "auto|uring|epoll")]
+    io_driver: Option<String>,
+    /// Password that RESP clients must give with AUTH.
+    #[arg(long, env = "WARREN_REQUIREPASS", value_name = "PASSWORD")]
+    requirepass: Option<String>,
+    /// Settings file (warren.toml, if there is one).
+    #[arg(long, env = "WARREN_CONFIG", value_name = "FILE")]
+    #[serde(skip)]
+    config: Option<PathBuf>,
+}
+
+/// Every setting, decided.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    pub bind: IpAddr,
+    pub resp_port: u16,
+    pub amqp_port: u16,
+    pub http_port: u16,
+    pub data_dir: PathBuf,
+    pub io_threads: usize,
+    pub append_fsync: AppendFsync,
+    pub publisher_confirms: ConfirmLevel,
+    pub io_driver: DriverChoice,
+    pub password: String,
+}
+
+impl Flags {
+    /// Merges flags and variables (`self`) with the file and the defaults.
+    ///
+    /// # Errors
+    /// One line for the operator: which setting, and what is wrong with it.
+    pub fn decide(self) -> Result<Settings, String> {
+        let file = read_file(self.config.as_ref())?;
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let append_fsync = self.appendfsync.or(file.appendfsync).unwrap_or_else(|| "everysec".to_owned());
+        let confirms = self.publisher_confirms.or(file.publisher_confirms).unwrap_or_else(|| "synced".to_owned());
+        let driver = self.io_driver.or(file.io_driver).unwrap_or_else(|| "auto".to_owned());
+        Ok(Settings {
+            bind: self.bind.or(file.bind).unwrap_or(IpAddr::from([127, 0, 0, 1])),
+            resp_port: self.resp_port.or(file.resp_port).unwrap_or(6379),
+            amqp_port: self.amqp_port.or(file.amqp_port).unwrap_or(5672),
+            http_port: self.http_port.or(file.http_port).unwrap_or(15672),
+            data_dir: self.data_dir.or(file.data_dir).unwrap_or_else(|| PathBuf::from("warren-data")),
+            io_threads: self.io_threads.or(file.io_threads).unwrap_or(cores.min(4)).clamp(1, 64),
+            append_fsync: AppendFsync::parse(&append_fsync)
+                .ok_or_else(|| unknown("appendfsync", &append_fsync, "always, everysec or no"))?,
+            publisher_confirms: match confirms.as_str() {
+                "synced" => ConfirmLevel::Synced,
+                "written" => ConfirmLevel::Written,
+                _ => return Err(unknown("publisher-confirms", &confirms, "synced or written")),
+            },
+            io_driver: match driver.as_str() {
+                "auto" => DriverChoice::Auto,
+                "uring" => DriverChoice::Uring,
+                "epoll" => DriverChoice::Epoll,
+                _ => return Err(unknown("io-driver", &driver, "auto, uring or epoll")),
+            },
+            password: self.requirepass.or(file.requirepass).unwrap_or_default(),
+        })
+    }
+}
+
+fn unknown(setting: &str, value: &str, known: &str) -> String {
+    format!("{setting} is '{value}', but must be {known}")
+}
+
+fn read_file(named: Option<&PathBuf>) -> Result<Flags, String> {
+    let default = PathBuf::from(CONFIG_FILE_NAME);
+    let path = named.unwrap_or(&default);
+    let text = match std::fs::read_to_string(path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound && named.is_none() => return Ok(Flags::default()),
+        Err(error) => return Err(format!("cannot read {}: {error}", path.display())),
+    };
+    toml::from_str(&text).map_err(|error| format!("{}: {}", path.display(), error.message()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_flag_wins_over_the_file_and_the_file_over_the_default() {
+        let directory = std::env::temp_dir().join(format!("warren-settings-{}", std::process::id()));
+        std::fs::create_dir_all(&directory).unwrap();
+        let path = directory.join("warren.toml");
+        std::fs::write(&path, "resp-port = 7000\namqp-port = 7001\nappendfsync = \"always\"\n").unwrap();
+        let flags = Flags { resp_port: Some(8000), config: Some(path.clone()), ..Flags::default() };
+        let settings = flags.decide().unwrap();
+        assert_eq!((settings.resp_port, settings.amqp_port, settings.http_port), (8000, 7001, 15672));
+        assert_eq!(settings.append_fsync, AppendFsync::Always);
+        std::fs::write(&path, "no-such-setting = 1\n").unwrap();
+        let flags = Flags { config: Some(path), ..Flags::default() };
+        assert!(flags.decide().unwrap_err().contains("no-such-setting"));
+        std::fs::remove_dir_all(directory).unwrap();
+    }
+}
