@@ -120,6 +120,12 @@ impl Cache {
         self.shared.sessions.put_back(session);
     }
 
+    /// Size in bytes of what a blocked client has sent meanwhile.
+    pub fn waiting_size(&self, peer: PeerId) -> usize {
+        let session = self.shared.sessions.get(peer).filter(|session| session.blocked.is_some());
+        session.map_or(0, |session| session.waiting_requests.iter().map(OwnedArgs::size).sum())
+    }
+
     /// Sets what a reply may have seen, after replay.
     pub fn set_last_change(&mut self, lsn: Lsn) {
         self.shared.last_change = lsn;
@@ -242,7 +248,7 @@ impl Cache {
 
     /// Puts a rope back into a peer's outbox, before what others wrote meanwhile, behind the present gate.
     /// The record in the making is part of what it may have seen.
-    pub(crate) fn give_back(&self, step: &mut Step<'_>, peer: PeerId, mut rope: Rope) {
+    pub fn give_back(&self, step: &mut Step<'_>, peer: PeerId, mut rope: Rope) {
         let gate = self.shared.gate_with_open_record(step);
         if let Some(outbox) = step.peers.outbox(peer) {
             rope.append(outbox.rope_mut());

@@ -13,6 +13,9 @@ use warren_units::{Batch, Gate, LoopId, Lsn, Outbox, PeerId, Peers, Progress, St
 /// What one tick does at most of each kind of work that time asks for.
 const TICK_STEP_COUNT_MAX: usize = 200;
 
+/// Requests of a blocked client that are kept before it is no longer read from.
+const WAITING_SIZE_BYTES_MAX: usize = 1024 * 1024;
+
 /// What the operator decided, for both halves.
 #[derive(Clone, Debug, Default)]
 pub struct Settings {
@@ -96,14 +99,15 @@ impl Engine {
         let Some(outbox) = self.peers.outbox(peer) else { return };
         let mut rope = std::mem::take(outbox.rope_mut());
         let mut host = bridge::BrokerHost { broker: &mut self.broker };
-        let mut step = Step {
-            now: self.now,
-            batch: &mut self.batch,
-            peers: &mut self.peers,
-            progress: self.progress,
-        };
+        let mut step =
+            Step { now: self.now, batch: &mut self.batch, peers: &mut self.peers, progress: self.progress };
         self.cache.run(&mut step, &mut host, peer, requests, &mut rope);
         self.cache.give_back(&mut step, peer, rope);
+    }
+
+    /// Whether a blocked client has sent so much meanwhile that it should not be read from.
+    pub fn is_waiting_full(&self, peer: PeerId) -> bool {
+        self.cache.waiting_size(peer) > WAITING_SIZE_BYTES_MAX
     }
 
     /// A RESP client sent what is no RESP: the error, then the end.
@@ -192,21 +196,14 @@ impl Engine {
 
     /// Large things to be dropped outside the engine.
     pub fn take_garbage(&mut self) -> Garbage {
-        Garbage {
-            keyspace: self.cache.shared.keyspace.take_garbage(),
-            messages: self.broker.take_garbage(),
-        }
+        Garbage { keyspace: self.cache.shared.keyspace.take_garbage(), messages: self.broker.take_garbage() }
     }
 
     /// Cache, broker, and the step in the making.
     #[inline]
     pub(crate) fn parts(&mut self) -> (&mut Cache, &mut Broker, Step<'_>) {
-        let step = Step {
-            now: self.now,
-            batch: &mut self.batch,
-            peers: &mut self.peers,
-            progress: self.progress,
-        };
+        let step =
+            Step { now: self.now, batch: &mut self.batch, peers: &mut self.peers, progress: self.progress };
         (&mut self.cache, &mut self.broker, step)
     }
 

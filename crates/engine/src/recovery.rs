@@ -39,11 +39,12 @@ impl Engine {
         while let Some(tag) = cursor.rest().first().copied() {
             if tag >= BROKER_TAG_MIN {
                 let result = self.broker.replay(lsn, &mut cursor, body);
-                result.map_err(|error| ReplayError { lsn, reason: error.to_string() })?;
+                result.map_err(|error| ReplayError { lsn, reason: error.0 })?;
             } else {
                 cursor.byte();
                 let applied = self.cache.shared.keyspace.replay(tag, &mut cursor);
-                let malformed = || ReplayError { lsn, reason: format!("malformed effect with tag {tag:#04x}") };
+                let malformed =
+                    || ReplayError { lsn, reason: format!("malformed effect with tag {tag:#04x}") };
                 applied.ok_or_else(malformed)?;
             }
         }

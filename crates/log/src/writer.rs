@@ -90,6 +90,13 @@ pub struct Reservation {
     ticket: u64,
 }
 
+impl Reservation {
+    /// The batch that is to be written.
+    pub fn batch(&self) -> &Batch {
+        &self.batch
+    }
+}
+
 impl Log {
     /// A log that goes on in `current`, a fresh segment; everything before `next_lsn` is synced.
     pub(crate) fn new(

@@ -13,7 +13,7 @@ use connection::Connection;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use warren_engine::PeerKind;
-use warren_units::{LoopId, PeerId};
+use warren_units::LoopId;
 
 /// Listener tags: which protocol is spoken behind a listener.
 pub const RESP_LISTENER: ListenerTag = ListenerTag(0);
@@ -66,15 +66,12 @@ impl EventLoop {
         let mut sleep = SLEEP_TIME_MAX;
         loop {
             self.driver.wait(Some(sleep), &mut events)?;
-            let mut received = false;
             for event in events.drain(..) {
-                received |= !matches!(event, Event::Woken);
                 self.note(event);
             }
             if self.core.is_stopping() && self.stopping_since.is_none() {
                 self.begin_goodbye();
             }
-            let _ = received;
             sleep = self.turn();
             if let Some(since) = self.stopping_since
                 && (self.connection_count == 0 || since.elapsed() > GOODBYE_TIME_MAX)
@@ -112,10 +109,6 @@ impl EventLoop {
     fn connection(&mut self, token: Token) -> Option<&mut Connection> {
         let connection = self.connections.get_mut(token.slot())?.as_mut()?;
         (connection.token == token).then_some(connection)
-    }
-
-    fn token_of(&self, peer: PeerId) -> Option<Token> {
-        self.tokens.get(peer.index as usize).copied().flatten()
     }
 
     /// The server stops: no new connections; loop 0 has the engine say goodbye.

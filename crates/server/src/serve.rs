@@ -29,19 +29,21 @@ pub fn serve(settings: &Settings) -> Result<(), String> {
     let mut listeners = bind_all(settings, loop_count)?;
     let core = Arc::new(recover(settings, loop_count)?);
     let kind = io::choose(settings.io_driver).map_err(|error| format!("cannot drive sockets: {error}"))?;
-    let mut signals = Signals::new([SIGTERM, SIGINT]).map_err(|error| format!("cannot take signals: {error}"))?;
+    let mut signals =
+        Signals::new([SIGTERM, SIGINT]).map_err(|error| format!("cannot take signals: {error}"))?;
     let (sender, receiver) = mpsc::channel();
     let mut loops = Vec::new();
     for index in 0..loop_count {
         let id = LoopId(index as u16);
-        let own: Vec<_> = listeners.iter_mut().filter_map(|(tag, sockets)| Some((*tag, sockets.pop()?))).collect();
+        let own: Vec<_> =
+            listeners.iter_mut().filter_map(|(tag, sockets)| Some((*tag, sockets.pop()?))).collect();
         let (core, sender) = (core.clone(), sender.clone());
         let body = move || run_loop(core, id, kind, own, &sender);
         loops.push(spawn(&format!("loop-{index}"), body)?);
     }
     drop(sender);
     let mut wakers = vec![None; loop_count];
-    for (id, waker) in receiver {
+    for (id, waker) in receiver.iter().take(loop_count) {
         let waker = waker.map_err(|error: std::io::Error| format!("cannot start an I/O loop: {error}"))?;
         wakers[usize::from(id)] = Some(waker);
     }
@@ -112,7 +114,8 @@ fn bind_all(settings: &Settings, loop_count: usize) -> Result<Listeners, String>
         if port != 0 {
             let address = SocketAddr::new(settings.bind, port);
             let sockets = io::bind(address, loop_count);
-            let sockets = sockets.map_err(|error| format!("cannot listen for {name} on {address}: {error}"))?;
+            let sockets =
+                sockets.map_err(|error| format!("cannot listen for {name} on {address}: {error}"))?;
             listeners.push((tag, sockets));
         }
     }
@@ -126,7 +129,11 @@ fn announce(settings: &Settings, kind: DriverKind) {
             println!("warren: {name} listening on {}", SocketAddr::new(settings.bind, port));
         }
     }
-    println!("warren: ready, {} I/O loop(s) on {kind:?}, data in {}", settings.io_threads, settings.data_dir.display());
+    println!(
+        "warren: ready, {} I/O loop(s) on {kind:?}, data in {}",
+        settings.io_threads,
+        settings.data_dir.display()
+    );
 }
 
 /// Opens the log and replays it into a new engine.

@@ -76,7 +76,8 @@ impl Flags {
         let file = read_file(self.config.as_ref())?;
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let append_fsync = self.appendfsync.or(file.appendfsync).unwrap_or_else(|| "everysec".to_owned());
-        let confirms = self.publisher_confirms.or(file.publisher_confirms).unwrap_or_else(|| "synced".to_owned());
+        let confirms =
+            self.publisher_confirms.or(file.publisher_confirms).unwrap_or_else(|| "synced".to_owned());
         let driver = self.io_driver.or(file.io_driver).unwrap_or_else(|| "auto".to_owned());
         Ok(Settings {
             bind: self.bind.or(file.bind).unwrap_or(IpAddr::from([127, 0, 0, 1])),
@@ -112,7 +113,9 @@ fn read_file(named: Option<&PathBuf>) -> Result<Flags, String> {
     let path = named.unwrap_or(&default);
     let text = match std::fs::read_to_string(path) {
         Ok(text) => text,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound && named.is_none() => return Ok(Flags::default()),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound && named.is_none() => {
+            return Ok(Flags::default());
+        }
         Err(error) => return Err(format!("cannot read {}: {error}", path.display())),
     };
     toml::from_str(&text).map_err(|error| format!("{}: {}", path.display(), error.message()))

@@ -7,7 +7,7 @@
 //! EXEC
 //! ```
 
-use warren_amqp::Payload;
+use warren_amqp::{Payload, reply_text};
 use warren_broker::{Broker, Refusal};
 use warren_cache::command::{Carrier, CommandError, CommandSpec, Flags, Group, Keys};
 use warren_resp::{Args, Reply};
@@ -37,7 +37,7 @@ pub fn run(
     step: &mut Step<'_>,
     reply: &mut Reply<'_>,
 ) -> Result<(), CommandError> {
-    let body = args.shared(3).map_or(Payload::Slice(args.get(3)), Payload::Shared);
+    let body = args.shared(3).map_or(Payload::Plain(args.get(3)), Payload::Shared);
     let taken = broker.publish_from_bridge(step, args.get(1), args.get(2), body).map_err(refused)?;
     reply.integer(taken as i64);
     Ok(())
@@ -45,5 +45,5 @@ pub fn run(
 
 /// AMQP's reply code and text as a RESP error, e.g. `NOT_FOUND no exchange 'x' in vhost '/'`.
 fn refused(refusal: Refusal) -> CommandError {
-    CommandError::from(refusal.reply_text())
+    CommandError::from(reply_text(refusal.code, &refusal.explanation))
 }

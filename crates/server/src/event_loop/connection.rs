@@ -23,8 +23,8 @@ pub struct Connection {
     pub is_ending: bool,
     /// In the list of connections whose outputs wait for the log.
     pub is_gated: bool,
-    /// What was last reported to the engine as unsent.
-    pub reported_unsent: usize,
+    /// Not read from: the client is blocked and has sent enough already.
+    pub is_paused: bool,
 }
 
 impl Connection {
@@ -40,7 +40,7 @@ impl Connection {
             outbox: Outbox::new(),
             is_ending: false,
             is_gated: false,
-            reported_unsent: 0,
+            is_paused: false,
         }
     }
 

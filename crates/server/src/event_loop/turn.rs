@@ -166,10 +166,12 @@ impl EventLoop {
     fn execute(&mut self, engine: &mut Engine, decoded: &mut Decoded) {
         let Some(input) = self.driver.input(decoded.token) else { return };
         let (peer, data) = (decoded.peer, input.data());
+        let mut pause = false;
         match &decoded.requests {
             Requests::Resp(commands) => {
                 if !commands.is_empty() {
                     engine.run_resp(peer, (0..commands.len()).map(|index| commands.args(index, data)));
+                    pause = engine.is_waiting_full(peer);
                 }
             }
             Requests::Amqp(incoming) => {
@@ -179,6 +181,10 @@ impl EventLoop {
             }
         }
         input.consume(decoded.consumed);
+        if pause && let Some(connection) = self.connection(decoded.token) {
+            connection.is_paused = true;
+            self.driver.pause_receive(decoded.token);
+        }
         match decoded.fault.take() {
             None => {}
             Some(RequestFault::Resp(error)) => engine.refuse_resp(peer, error),
@@ -286,6 +292,7 @@ impl EventLoop {
         }
         let mut newest_gate = Gate::OPEN;
         for token in sending.drain(..) {
+            self.resume(token);
             newest_gate = newest_gate.and(self.send_released(token));
         }
         self.work.sending = sending;
@@ -303,6 +310,16 @@ impl EventLoop {
     fn is_releasable(&self, token: Token) -> bool {
         let connection = self.connections[token.slot()].as_ref();
         connection.is_some_and(|connection| connection.outbox.releasable(self.core.log.progress()) > 0)
+    }
+
+    /// A client that was blocked has got its reply: it is read from again.
+    fn resume(&mut self, token: Token) {
+        if let Some(connection) = self.connection(token)
+            && connection.is_paused
+        {
+            connection.is_paused = false;
+            self.driver.resume_receive(token);
+        }
     }
 
     /// Hands the open part of a connection's outputs to the driver; answers the gate of the rest.
