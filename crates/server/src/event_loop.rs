@@ -76,6 +76,8 @@ impl EventLoop {
             if let Some(since) = self.stopping_since
                 && (self.connection_count == 0 || since.elapsed() > GOODBYE_TIME_MAX)
             {
+                let left = self.connections.iter().flatten().map(|connection| connection.token);
+                left.collect::<Vec<_>>().into_iter().for_each(|token| self.driver.close(token));
                 return Ok(());
             }
         }

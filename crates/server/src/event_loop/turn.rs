@@ -44,6 +44,8 @@ struct Decoded {
     requests: Requests,
     /// Bytes of input that the requests take.
     consumed: usize,
+    /// What a large string on its way still lacks.
+    missing: usize,
     fault: Option<RequestFault>,
 }
 
@@ -181,6 +183,7 @@ impl EventLoop {
             }
         }
         input.consume(decoded.consumed);
+        input.expect(decoded.missing);
         if pause && let Some(connection) = self.connection(decoded.token) {
             connection.is_paused = true;
             self.driver.pause_receive(decoded.token);
@@ -399,7 +402,14 @@ fn decode_resp(
     let limits = warren_resp::Limits::default();
     let (consumed, result) = decoder.decode(data, &mut commands, TURN_COMMAND_COUNT_MAX, limits);
     let fault = result.err().map(RequestFault::Resp);
-    Decoded { token, peer, requests: Requests::Resp(commands), consumed, fault }
+    Decoded {
+        token,
+        peer,
+        requests: Requests::Resp(commands),
+        consumed,
+        missing: decoder.missing_bytes(),
+        fault,
+    }
 }
 
 fn decode_amqp(
@@ -415,7 +425,7 @@ fn decode_amqp(
     };
     let fed = assembler.feed(data, 0, &mut incoming);
     let fault = fed.fault.map(RequestFault::Amqp);
-    Decoded { token, peer, requests: Requests::Amqp(incoming), consumed: fed.consumed_to, fault }
+    Decoded { token, peer, requests: Requests::Amqp(incoming), consumed: fed.consumed_to, missing: 0, fault }
 }
 
 /// Runs one AMQP request whose parts lie in `data`.

@@ -1,7 +1,6 @@
 //! What a connection has received and nobody has decoded yet.
 
 use super::pool::Pool;
-use bytes::Bytes;
 
 /// Room that is made for one read when nothing is known about what comes.
 const ROOM_BYTES_MIN: usize = 4 * 1024;
@@ -42,24 +41,6 @@ impl InputBuffer {
     /// into memory of its size. Forgotten at the next `consume`.
     pub fn expect(&mut self, size: usize) {
         self.expected = size;
-    }
-
-    /// Takes `size` bytes off the front to be shared. A value that fills most of the buffer is not copied:
-    /// it takes the buffer's memory with it.
-    pub fn take_front(&mut self, size: usize) -> Bytes {
-        let end = self.consumed + size;
-        assert!(end <= self.bytes.len(), "took more input than there was");
-        if size * 2 < self.bytes.capacity() {
-            let front = Bytes::copy_from_slice(&self.bytes[self.consumed..end]);
-            self.consume(size);
-            return front;
-        }
-        let tail = self.bytes[end..].to_vec();
-        let mut whole = std::mem::replace(&mut self.bytes, tail);
-        whole.truncate(end);
-        let start = std::mem::take(&mut self.consumed);
-        self.expected = 0;
-        Bytes::from(whole).slice(start..)
     }
 
     /// How much of an announced large value is still to come, 0 if none is announced.
@@ -160,20 +141,5 @@ mod tests {
         }
         input.expect(10 * TRUST_SIZE_BYTES);
         assert_eq!(input.with_room(&mut pool).capacity(), 10 * TRUST_SIZE_BYTES);
-    }
-
-    #[test]
-    fn large_values_take_the_buffer_with_them_and_small_ones_are_copied() {
-        for (size, tail, shared) in [(60_000, 10, true), (60_000, 0, true), (100, 10, false)] {
-            let mut pool = Pool::default();
-            let mut input = filled(&mut pool, b"head");
-            input.append(&[vec![b'v'; size], vec![b't'; tail]].concat(), &mut pool);
-            input.consume(4);
-            let place = input.data().as_ptr();
-            let value = input.take_front(size);
-            assert_eq!(value, vec![b'v'; size]);
-            assert_eq!(value.as_ptr() == place, shared, "size {size}");
-            assert_eq!(input.data(), vec![b't'; tail]);
-        }
     }
 }
