@@ -61,7 +61,7 @@ pub fn serve(settings: &Settings) -> Result<(), String> {
             return Err(format!("an I/O loop failed: {error}"));
         }
     }
-    drop(http);
+    http.stop();
     core.sync_requests.stop();
     let _ = syncer.join();
     core.log.close().map_err(|error| error.to_string())
