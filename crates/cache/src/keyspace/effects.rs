@@ -44,6 +44,7 @@ type Replay = fn(&mut Keyspace, &mut Cursor<'_>) -> Option<()>;
 pub const ROWS: &[(u8, &str, Replay)] = &[
     row::<string::SetString>("SetString"),
     row::<string::SetInteger>("SetInteger"),
+    row::<string::SetText>("SetText"),
     row::<string::Append>("Append"),
     row::<string::SetRange>("SetRange"),
     row::<key::Delete>("Delete"),

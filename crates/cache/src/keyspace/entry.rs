@@ -238,6 +238,11 @@ impl<C> Entry<C> {
         self.set_text(value, false);
     }
 
+    /// Replaces the value by a short text that is kept as text even if it is the decimal of a number.
+    pub fn set_short_text(&mut self, value: &[u8]) {
+        self.set_text(value, false);
+    }
+
     /// Replaces the value by a string that is referenced, not copied, where it is large.
     pub fn set_shared(&mut self, value: Bytes) {
         if value.len() < SHARED_SIZE_BYTES_MIN {

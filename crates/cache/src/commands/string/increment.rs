@@ -2,8 +2,7 @@
 
 use crate::command::{Carrier, CommandError, CommandSpec, Flags, Group, Keys};
 use crate::context::Context;
-use crate::keyspace::effects::Value;
-use crate::keyspace::effects::string::{Deadline, SetInteger, SetString};
+use crate::keyspace::effects::string::{SetInteger, SetText};
 use crate::long_double::LongDouble;
 use crate::parse::need_integer;
 use warren_resp::Args;
@@ -101,7 +100,7 @@ fn incrbyfloat(context: &mut Context<'_, '_>, args: Args<'_>) -> Result<(), Comm
         .checked_add(&increment)
         .ok_or(CommandError::fixed("ERR increment would produce NaN or Infinity"))?
         .to_string();
-    context.apply(SetString { place, value: Value::Slice(sum.as_bytes()), deadline: Deadline::Keep });
+    context.apply(SetText { place, text: sum.as_bytes() });
     context.reply.bulk(sum.as_bytes());
     Ok(())
 }
@@ -125,13 +124,15 @@ mod tests {
                 ("SET t 01 PX 1000", "+OK|"),
                 ("INCR t", "-ERR value is not an integer or out of range|"),
                 ("INCRBYFLOAT t 0.1", "$3|1.1|"),
+                ("INCRBYFLOAT t 0.9", "$1|2|"),
+                ("OBJECT ENCODING t", "$6|embstr|"),
                 ("INCRBYFLOAT t inf", "-ERR increment would produce NaN or Infinity|"),
                 ("INCRBYFLOAT t x", "-ERR value is not a valid float|"),
             ],
         );
         let mut replayed = world.replayed();
         let client = replayed.connect();
-        replayed.transcript(client, &[("GET n", "$2|40|"), ("GET t", "$3|1.1|")]);
+        replayed.transcript(client, &[("GET n", "$2|40|"), ("GET t", "$1|2|")]);
         replayed.now = replayed.now.saturating_add(1000);
         replayed.transcript(client, &[("GET t", "$-1|"), ("INCR t", ":1|")]);
     }

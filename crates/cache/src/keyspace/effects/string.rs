@@ -3,10 +3,11 @@
 use super::{Effect, Value, put_deadline, put_place, replayable, take_deadline, take_place};
 use crate::keyspace::entry::Entry;
 use crate::keyspace::{Keyspace, Place};
-use warren_units::varint::{Cursor, put_i64, put_u64};
+use warren_units::bounds::SHARED_SIZE_BYTES_MIN;
+use warren_units::varint::{Cursor, put_bytes, put_i64, put_u64};
 use warren_units::{Rope, UnixMillis};
 
-replayable!(SetString, SetInteger, Append, SetRange);
+replayable!(SetString, SetInteger, SetText, Append, SetRange);
 
 /// What becomes of a key's deadline.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -26,6 +27,12 @@ pub struct SetString<'a> {
 pub struct SetInteger<'a> {
     pub place: Place<'a>,
     pub value: i64,
+}
+
+/// The key becomes this short text, which is never kept as a number, and keeps its deadline (INCRBYFLOAT).
+pub struct SetText<'a> {
+    pub place: Place<'a>,
+    pub text: &'a [u8],
 }
 
 /// A string grows at its end; a missing key is empty. Outcome: the new size in bytes.
@@ -118,6 +125,36 @@ impl<'a> Effect<'a> for SetInteger<'a> {
                 keyspace.changed(self.place);
             }
             None => keyspace.put(self.place, Entry::new_integer(self.place.key, self.value)),
+        }
+    }
+}
+
+impl<'a> Effect<'a> for SetText<'a> {
+    const TAG: u8 = 0x05;
+    type Outcome = ();
+
+    fn encode(&self, out: &mut Rope) {
+        put_place(out, self.place);
+        put_bytes(out.bytes_mut(), self.text);
+    }
+
+    fn decode(cursor: &mut Cursor<'a>, keyspace: &mut Keyspace) -> Option<Self> {
+        let place = take_place(cursor, keyspace)?;
+        let text = cursor.bytes().filter(|text| text.len() < SHARED_SIZE_BYTES_MIN)?;
+        Some(SetText { place, text })
+    }
+
+    fn apply(self, keyspace: &mut Keyspace) {
+        match keyspace.entry_mut(self.place) {
+            Some(entry) => {
+                entry.set_short_text(self.text);
+                keyspace.changed(self.place);
+            }
+            None => {
+                let mut entry = Entry::new_string(self.place.key, b"");
+                entry.set_short_text(self.text);
+                keyspace.put(self.place, entry);
+            }
         }
     }
 }
