@@ -35,6 +35,8 @@ pub struct Shared {
     pub process: ProcessFacts,
     /// SHUTDOWN was asked for; the server ends in order when it sees this.
     pub wants_shutdown: bool,
+    /// Whether keys are removed as their deadlines pass, also if nobody touches them.
+    pub(crate) expires_actively: bool,
     /// CLIENT PAUSE.
     pub(crate) pause: Option<Pause>,
 }

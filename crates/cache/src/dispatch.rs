@@ -57,6 +57,7 @@ impl Cache {
             released: Vec::new(),
             process: ProcessFacts::default(),
             wants_shutdown: false,
+            expires_actively: true,
             pause: None,
         };
         Cache { shared, next_client_id: 1 }
@@ -267,14 +268,15 @@ impl Cache {
             });
             self.run_waiting_requests(step, host, peer);
         }
-        let more = crate::keyspace::expiry::expire_due(&mut self.shared, step, limit);
+        let more = self.shared.expires_actively
+            && crate::keyspace::expiry::expire_due(&mut self.shared, step, limit);
         self.finish_step(step);
         more
     }
 
     /// When `tick` has something to do next.
     pub fn next_deadline(&self) -> Option<UnixMillis> {
-        let expiry = self.shared.keyspace.next_due();
+        let expiry = self.shared.keyspace.next_due().filter(|_| self.shared.expires_actively);
         let blocked = blocking::next_deadline(&self.shared.sessions);
         expiry.into_iter().chain(blocked).min()
     }

@@ -83,7 +83,7 @@ fn encoding(context: &mut Context<'_, '_>, args: Args<'_>) -> Result<(), Command
 }
 
 /// As Redis 7.0 names it, which has quicklists of any length and no listpack of a set.
-fn encoding_name(entry: &KeyEntry) -> &'static str {
+pub fn encoding_name(entry: &KeyEntry) -> &'static str {
     match entry.container() {
         None => entry.string_encoding().map_or("raw", |encoding| encoding.name()),
         Some(Container::List(_)) => "quicklist",
