@@ -37,7 +37,7 @@ impl Default for Limits {
     fn default() -> Limits {
         Limits {
             hash_seed: 0,
-            hash_listpack_entries_max: 128,
+            hash_listpack_entries_max: 512,
             hash_listpack_value_bytes_max: 64,
             list_listpack_size: -2,
             set_intset_entries_max: 512,
