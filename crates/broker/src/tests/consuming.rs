@@ -248,6 +248,55 @@ fn one_active_consumer_is_followed_by_the_next() {
 }
 
 #[test]
+fn nobody_is_exclusive_where_one_consumer_is_the_active_one() {
+    let mut world = World::new();
+    let client = world.client();
+    let table = arguments(&[("x-single-active-consumer", FieldValue::Bool(true))]);
+    world.declare_with(client, "q", false, table.as_table(&mut Vec::new()));
+    let consume = BasicConsume { queue: name("q"), exclusive: true, ..Default::default() };
+    let refused = "channel.close 403 ACCESS_REFUSED - queue 'q' in vhost '/' in exclusive use";
+    assert_eq!(world.ask(client, consume), [refused]);
+}
+
+#[test]
+fn a_message_given_back_too_often_leaves_a_quorum_queue() {
+    let mut world = World::new();
+    let client = world.client();
+    let table =
+        arguments(&[("x-queue-type", FieldValue::from("quorum")), ("x-delivery-limit", FieldValue::Int(2))]);
+    world.declare_with(client, "q", true, table.as_table(&mut Vec::new()));
+    world.publish(client, "", "q", "poison", true);
+    for (tag, expected) in [(1, "poison"), (2, "poison again"), (3, "poison again")] {
+        assert_eq!(world.drain(client, "q"), [expected]);
+        world.send(client, 1, BasicNack { delivery_tag: tag, requeue: true, ..Default::default() });
+    }
+    assert_eq!(world.counts("q"), (0, 0));
+    world.crashed();
+}
+
+#[test]
+fn a_purge_of_many_messages_leaves_them_to_be_freed_elsewhere() {
+    let mut world = World::new();
+    let client = world.client();
+    world.declare(client, "q", true);
+    (0..10_000).for_each(|_| world.publish(client, "", "q", "x", true));
+    let held = world.ask(client, BasicGet { queue: name("q"), ..Default::default() });
+    assert_eq!(held, ["get-ok 1 x"]);
+    let records = world.record_count();
+    let mut garbage = Vec::new();
+    world.step(|broker, step| {
+        let slot = broker.state.queue_named(0, b"q").unwrap();
+        assert_eq!(broker.purge(step, slot), 9_999);
+        assert!(step.batch.size() < 64, "the effect names the messages that stay, not those that go");
+        garbage = broker.take_garbage();
+    });
+    assert_eq!((garbage.len(), world.counts("q"), world.record_count()), (1, (0, 1), records + 1));
+    let mut after = world.crashed();
+    let client = after.client();
+    assert_eq!(after.drain(client, "q"), ["x again"]);
+}
+
+#[test]
 fn a_silent_connection_is_ended_and_a_talking_one_is_not() {
     let mut world = World::new();
     let (silent, talking) = (world.client(), world.client());

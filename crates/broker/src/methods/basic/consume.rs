@@ -51,10 +51,11 @@ fn priority(call: &Call<'_, '_>, arguments: &Arguments, queue: &[u8]) -> Result<
     })
 }
 
-/// Exclusive is only who is alone.
+/// Exclusive is only who is alone; and where one consumer is the active one, nobody is.
 fn check_exclusive(call: &Call<'_, '_>, slot: u32, exclusive: bool, name: &[u8]) -> Result<(), Refusal> {
-    let consumers = &call.broker.state.queue(slot).consumers;
-    if consumers.exclusive || (exclusive && !consumers.is_empty()) {
+    let queue = call.broker.state.queue(slot);
+    let is_shared = queue.features.single_active_consumer || !queue.consumers.is_empty();
+    if queue.consumers.exclusive || (exclusive && is_shared) {
         let queue = call.queue_resource(name);
         return Err(Refusal::new(ReplyCode::AccessRefused, format!("{queue} in exclusive use")));
     }
