@@ -20,6 +20,9 @@ use warren_units::{LoopId, Lsn};
 /// Replays that take longer show their progress.
 const QUIET_REPLAY_TIME_MAX: Duration = Duration::from_secs(1);
 
+/// How long a port in use is tried again.
+const BIND_TIME_MAX: Duration = Duration::from_millis(500);
+
 /// Runs the server until SIGTERM or SIGINT.
 ///
 /// # Errors
@@ -120,6 +123,20 @@ fn bind_all(settings: &Settings, loop_count: usize) -> Result<Listeners, String>
         }
     }
     Ok(listeners)
+}
+
+/// Binds a port. The kernel keeps the sockets of a killed process that used io_uring for a moment longer than
+/// the process, so a port in use is tried again for a while.
+fn bind_patiently(address: SocketAddr, loop_count: usize) -> std::io::Result<Vec<TcpListener>> {
+    let until = Instant::now() + BIND_TIME_MAX;
+    loop {
+        match io::bind(address, loop_count) {
+            Err(error) if error.kind() == std::io::ErrorKind::AddrInUse && Instant::now() < until => {
+                thread::sleep(Duration::from_millis(10));
+            }
+            result => return result,
+        }
+    }
 }
 
 fn announce(settings: &Settings, kind: DriverKind) {
