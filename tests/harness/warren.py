@@ -28,7 +28,7 @@ class Warren(Server):
         self.http_port = options.pop("http_port", None)
         self.resp_port = free_port() if self.resp_port is None else self.resp_port
         self.amqp_port = free_port() if self.amqp_port is None else self.amqp_port
-        self.http_port = 0 if self.http_port is None else self.http_port
+        self.http_port = free_port() if self.http_port is None else self.http_port
         self.data_dir = Path(options.pop("data_dir", self.data_dir))
         self.extra_environment: dict[str, str] = {}
         self.options = {"appendfsync": appendfsync, **options}

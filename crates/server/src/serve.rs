@@ -116,7 +116,7 @@ fn bind_all(settings: &Settings, loop_count: usize) -> Result<Listeners, String>
     {
         if port != 0 {
             let address = SocketAddr::new(settings.bind, port);
-            let sockets = io::bind(address, loop_count);
+            let sockets = bind_patiently(address, loop_count);
             let sockets =
                 sockets.map_err(|error| format!("cannot listen for {name} on {address}: {error}"))?;
             listeners.push((tag, sockets));
