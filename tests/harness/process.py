@@ -98,6 +98,15 @@ class Server:
         except ProcessLookupError:
             pass
         self.process.wait()
+        self.wait_until_refused()
+
+    def wait_until_refused(self) -> None:
+        """The kernel tears the rings of a killed process down a moment after the process itself; until then
+        its listening sockets still take connections, which nobody will serve."""
+        deadline = time.monotonic() + 5
+        for port in self.ports():
+            while is_listening(port) and time.monotonic() < deadline:
+                time.sleep(0.01)
 
     def restart(self, kill: bool = False) -> "Server":
         self.kill() if kill else self.stop()

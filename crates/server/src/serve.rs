@@ -29,8 +29,9 @@ const BIND_TIME_MAX: Duration = Duration::from_millis(500);
 /// One line for the operator.
 pub fn serve(settings: &Settings) -> Result<(), String> {
     let loop_count = settings.io_threads.min(LOOP_COUNT_MAX);
-    let mut listeners = bind_all(settings, loop_count)?;
     let core = Arc::new(recover(settings, loop_count)?);
+    // After recovery: a port that takes connections is a server that serves them.
+    let mut listeners = bind_all(settings, loop_count)?;
     let kind = io::choose(settings.io_driver).map_err(|error| format!("cannot drive sockets: {error}"))?;
     let mut signals =
         Signals::new([SIGTERM, SIGINT]).map_err(|error| format!("cannot take signals: {error}"))?;
@@ -167,6 +168,8 @@ fn recover(settings: &Settings, loop_count: usize) -> Result<Core, String> {
     }
     let mut engine = Engine::new(engine_settings(settings, loop_count), now());
     replay(&log, &mut engine, recovery.last)?;
+    // The first write finds its segment made; later ones are made ahead by the syncing thread.
+    log.prepare().map_err(|error| error.to_string())?;
     engine.recovered(recovery.last, now(), recovery.was_closed);
     Ok(Core::new(engine, log))
 }
