@@ -88,7 +88,7 @@ impl Broker {
             return;
         }
         consumer.unacked += 1;
-        queue.unacked += 1;
+        queue.note_delivered(&entry);
         let reference = QueueRef { slot, id: queue.id };
         let consumer = ConsumerRef { key, serial: consumer.serial };
         channel.unacked.push(delivery_tag, Delivery { consumer, queue: reference, entry });

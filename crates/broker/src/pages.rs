@@ -47,6 +47,7 @@ pub struct QueueRow {
     pub messages_ready: u64,
     pub messages_unacknowledged: u64,
     pub body_bytes_ready: u64,
+    pub body_bytes_unacknowledged: u64,
     pub consumers: usize,
     /// Estimate of what its entries and bodies take.
     pub memory_bytes: u64,
@@ -184,6 +185,7 @@ impl Broker {
             messages_ready: ready,
             messages_unacknowledged: queue.unacked as u64,
             body_bytes_ready: queue.ready_body_bytes(),
+            body_bytes_unacknowledged: queue.unacked_body_bytes,
             consumers: queue.consumers.len(),
             memory_bytes: size_of::<Queue>() as u64 + entries + queue.ready_body_bytes(),
             counters: queue.counters,

@@ -54,6 +54,8 @@ pub struct Queue {
     pub consumers: Ring,
     /// Messages delivered and not yet settled.
     pub unacked: usize,
+    /// Sizes of their bodies, added up.
+    pub unacked_body_bytes: u64,
     /// When a client last did something with it, for `x-expires`.
     pub used_at: UnixMillis,
     /// Heads may expire: the queue has a time-to-live or saw a message with one.
@@ -94,6 +96,7 @@ impl Queue {
             bound_to: BTreeSet::new(),
             consumers: Ring::new(declaration.features.single_active_consumer),
             unacked: 0,
+            unacked_body_bytes: 0,
             used_at: UnixMillis(0),
             expires_heads: declaration.features.message_ttl_milliseconds.is_some(),
             head_look_at: None,
@@ -122,6 +125,16 @@ impl Queue {
     #[inline]
     pub fn has_ready(&self) -> bool {
         self.levels.iter().any(|level| !level.is_empty())
+    }
+
+    pub fn note_delivered(&mut self, entry: &Entry) {
+        self.unacked += 1;
+        self.unacked_body_bytes += entry.message.body().len() as u64;
+    }
+
+    pub fn note_settled(&mut self, entry: &Entry) {
+        self.unacked -= 1;
+        self.unacked_body_bytes -= entry.message.body().len() as u64;
     }
 
     pub fn ready_body_bytes(&self) -> u64 {

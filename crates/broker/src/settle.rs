@@ -64,8 +64,8 @@ impl Broker {
             }
             // A queue that is gone took its messages with it.
             let Some(queue) = self.state.live_queue(delivery.queue) else { continue };
-            queue.unacked -= 1;
             let entry = delivery.entry;
+            queue.note_settled(&entry);
             let reference = delivery.queue;
             let limit = queue.features.delivery_count_max;
             let is_over_limit = limit.is_some_and(|limit| u64::from(entry.delivery_count) >= limit);

@@ -1,21 +1,105 @@
-//! The HTTP side: RabbitMQ's management API and metrics.
+//! The HTTP side: RabbitMQ's management API and metrics, on a thread of its own.
+//!
+//! The engine is asked in pages under its lock; everything is put into words outside. It never changes
+//! state.
+
+mod api;
+mod metrics;
 
 use crate::core::Core;
 use crate::settings::Settings;
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use serde_json::{Value, json};
+use std::net::SocketAddr;
 use std::sync::Arc;
+use std::thread;
+use tiny_http::{Header, Method, Request, Response, Server};
 
 /// A running HTTP server.
-pub struct HttpServer;
+pub struct HttpServer {
+    running: Option<(Arc<Server>, thread::JoinHandle<()>)>,
+}
 
 impl HttpServer {
-    /// Ends it and waits for its threads.
-    pub fn stop(self) {}
+    /// Ends it and waits for its thread.
+    pub fn stop(self) {
+        if let Some((server, thread)) = self.running {
+            server.unblock();
+            // A panic of that thread has been shown already and concerns nobody else.
+            let _ = thread.join();
+        }
+    }
 }
 
 /// Starts the HTTP server, if it has a port.
 ///
 /// # Errors
 /// One line for the operator.
-pub fn serve(_core: Arc<Core>, _settings: &Settings) -> Result<HttpServer, String> {
-    Ok(HttpServer)
+pub fn serve(core: Arc<Core>, settings: &Settings) -> Result<HttpServer, String> {
+    if settings.http_port == 0 {
+        return Ok(HttpServer { running: None });
+    }
+    let address = SocketAddr::new(settings.bind, settings.http_port);
+    let server = Server::http(address);
+    let server = Arc::new(server.map_err(|error| format!("cannot listen for HTTP on {address}: {error}"))?);
+    let view = api::View { core, amqp_port: settings.amqp_port };
+    let serving = server.clone();
+    let thread = thread::Builder::new().name("http".to_owned()).spawn(move || {
+        for request in serving.incoming_requests() {
+            answer(&view, request);
+        }
+    });
+    let thread = thread.map_err(|error| format!("cannot start a thread: {error}"))?;
+    Ok(HttpServer { running: Some((server, thread)) })
+}
+
+/// What a path has to say.
+enum Answer {
+    Json(u16, Value),
+    Text(String),
+}
+
+fn answer(view: &api::View, request: Request) {
+    let path = request.url().split('?').next().unwrap_or_default().to_owned();
+    let found = if *request.method() != Method::Get {
+        Answer::Json(405, json!({ "error": "method_not_allowed", "reason": "Method Not Allowed" }))
+    } else if path == "/metrics" {
+        Answer::Text(metrics::text(&view.core))
+    } else if let Err(reason) = authenticate(view, &request) {
+        Answer::Json(401, json!({ "error": "not_authorized", "reason": reason }))
+    } else {
+        match api::get(view, &path) {
+            Some(body) => Answer::Json(200, body),
+            None => Answer::Json(404, json!({ "error": "Object Not Found", "reason": "Not Found" })),
+        }
+    };
+    let (status, content_type, body) = match found {
+        Answer::Json(status, body) => (status, "application/json", body.to_string()),
+        Answer::Text(body) => (200, "text/plain; version=0.0.4; charset=utf-8", body),
+    };
+    let mut response = Response::from_string(body).with_status_code(status);
+    response.add_header(header("Content-Type", content_type));
+    if status == 401 {
+        response.add_header(header("WWW-Authenticate", "Basic realm=\"RabbitMQ Management\""));
+    }
+    // Whoever asked may have gone: nobody is left to tell.
+    let _ = request.respond(response);
+}
+
+fn header(name: &str, value: &str) -> Header {
+    Header::from_bytes(name, value).expect("the server's own headers are well formed")
+}
+
+/// Checks the request's basic credentials against the broker's users.
+fn authenticate(view: &api::View, request: &Request) -> Result<(), &'static str> {
+    let header = request.headers().iter().find(|header| header.field.equiv("Authorization"));
+    let credentials = header.and_then(|header| header.value.as_str().strip_prefix("Basic "));
+    let decoded = credentials.and_then(|credentials| BASE64_STANDARD.decode(credentials.trim()).ok());
+    let decoded = decoded.ok_or("Not_Authorized")?;
+    let colon = decoded.iter().position(|byte| *byte == b':').ok_or("Not_Authorized")?;
+    let (name, password) = (&decoded[..colon], &decoded[colon + 1..]);
+    let engine = view.core.engine();
+    let user = engine.broker().access().authenticate(name, password);
+    user.map(|_| ()).ok_or("Not_Authorized")
 }

@@ -4,6 +4,7 @@
 #![allow(clippy::disallowed_types, clippy::disallowed_methods)] // this crate owns files, sockets and clock
 
 pub mod core;
+pub mod ctl;
 pub mod disk;
 mod event_loop;
 pub mod http;

@@ -2,6 +2,7 @@
 
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
+use warren::ctl;
 use warren::settings::Flags;
 
 #[global_allocator]
@@ -21,6 +22,9 @@ struct CommandLine {
 enum Command {
     /// Run the server (what a bare `warren` does).
     Serve(Flags),
+    /// Ask a running server, as rabbitmqctl does.
+    #[command(subcommand)]
+    Ctl(ctl::Command),
 }
 
 fn main() -> ExitCode {
@@ -28,6 +32,7 @@ fn main() -> ExitCode {
     let result = match command_line.command {
         None => command_line.serve.decide().and_then(|settings| warren::serve::serve(&settings)),
         Some(Command::Serve(flags)) => flags.decide().and_then(|settings| warren::serve::serve(&settings)),
+        Some(Command::Ctl(command)) => ctl::run(&command),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -35,7 +35,9 @@ pub(in crate::methods) fn handle(call: &mut Call<'_, '_>, get: BasicGet<'_>) -> 
     queue.counters.got += 1;
     let redelivered = queue.is_redelivered(&entry);
     let message_count = queue.ready_count() as u32;
-    queue.unacked += usize::from(!get.no_ack);
+    if !get.no_ack {
+        queue.note_delivered(&entry);
+    }
     let channel = &mut call.broker.channels[call.channel as usize];
     let delivery_tag = channel.next_delivery_tag();
     let message = &entry.message;
