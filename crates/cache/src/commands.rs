@@ -6,6 +6,7 @@
 pub mod bitmap;
 pub mod connection;
 pub mod generic;
+pub mod hash;
 pub mod help;
 pub mod pubsub;
 pub mod server;
@@ -18,6 +19,7 @@ use crate::command::CommandSpec;
 pub static COMMANDS: &[&[&CommandSpec]] = &[
     bitmap::ROWS,
     generic::ROWS,
+    hash::ROWS,
     string::ROWS,
     transactions::ROWS,
     pubsub::ROWS,

@@ -20,6 +20,7 @@ pub mod parse;
 pub mod process;
 pub mod pubsub;
 pub mod random;
+pub mod reply_text;
 pub mod scan;
 pub mod session;
 pub mod sessions;

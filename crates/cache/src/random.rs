@@ -1,6 +1,11 @@
 //! Pseudo-random numbers for choices that effects then name (SPOP, RANDOMKEY). Seeded from outside, so that a
 //! simulated run repeats. Not for secrets.
 
+use hashbrown::HashSet;
+
+/// How many elements one request may ask for with repetition.
+pub const PICKED_COUNT_MAX: u64 = 16 * 1024 * 1024;
+
 /// SplitMix64 (Steele, Lea, Flood: "Fast splittable pseudorandom number generators").
 #[derive(Debug)]
 pub struct Random {
@@ -23,5 +28,44 @@ impl Random {
     /// Uniform in `0..bound`; `bound` must not be 0.
     pub fn below(&mut self, bound: usize) -> usize {
         ((u128::from(self.next_u64()) * bound as u128) >> 64) as usize
+    }
+
+    /// `count` different numbers of `0..bound`, ascending; every choice is equally likely. `count` must not
+    /// be above `bound`.
+    ///
+    /// Robert Floyd's algorithm: one draw each, no matter how close `count` is to `bound`.
+    pub fn distinct_below(&mut self, count: usize, bound: usize) -> Vec<usize> {
+        if count == bound {
+            return (0..bound).collect();
+        }
+        let mut chosen = HashSet::with_capacity(count);
+        for last in bound - count..bound {
+            let candidate = self.below(last + 1);
+            if !chosen.insert(candidate) {
+                chosen.insert(last);
+            }
+        }
+        let mut chosen: Vec<usize> = chosen.into_iter().collect();
+        chosen.sort_unstable();
+        chosen
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_number_is_chosen_about_as_often_as_any_other() {
+        let mut random = Random::new(1);
+        let mut times_chosen = [0; 10];
+        for _ in 0..10_000 {
+            let chosen = random.distinct_below(3, 10);
+            assert!(chosen.len() == 3 && chosen.is_sorted_by(|left, right| left < right));
+            chosen.iter().for_each(|number| times_chosen[*number] += 1);
+        }
+        assert!(times_chosen.iter().all(|times| (2800..3200).contains(times)), "{times_chosen:?}");
+        assert_eq!(random.distinct_below(3, 3), [0, 1, 2]);
+        assert!(random.distinct_below(0, 3).is_empty());
     }
 }

@@ -9,6 +9,7 @@ use crate::keyspace::effects::Value;
 use crate::keyspace::effects::key::{Delete, SetValue};
 use crate::keyspace::{Container, codec};
 use crate::parse::{is_option, need_integer};
+use crate::reply_text::reply_text_or_null;
 use crate::values::{List, Text};
 use bytes::Bytes;
 use order::{Order, sorted_elements};
@@ -95,11 +96,7 @@ fn sort_as_told(context: &mut Context<'_, '_>, args: Args<'_>, may_store: bool) 
     let Some(destination) = options.destination else {
         context.reply.array(count);
         for text in shown {
-            match text {
-                Some(Text::Shared(bytes)) => context.reply.bulk_shared(bytes),
-                Some(text) => context.reply.bulk(&text),
-                None => context.reply.null(),
-            }
+            reply_text_or_null(&mut context.reply, text.as_ref());
         }
         return Ok(());
     };
