@@ -76,7 +76,7 @@ static SUBCOMMANDS: &[CommandSpec] = &[
     },
     CommandSpec {
         name: "getkeys",
-        arity: -3,
+        arity: -4,
         since: "2.8.13",
         summary: "Returns the keys of a call.",
         complexity: "O(N) where N is the number of arguments of the call.",
@@ -86,7 +86,7 @@ static SUBCOMMANDS: &[CommandSpec] = &[
     },
     CommandSpec {
         name: "getkeysandflags",
-        arity: -3,
+        arity: -4,
         since: "7.0.0",
         summary: "Returns the keys of a call and what is done to them.",
         complexity: "O(N) where N is the number of arguments of the call.",

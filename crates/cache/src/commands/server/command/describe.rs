@@ -53,7 +53,7 @@ pub fn info(context: &mut Context<'_, '_>, args: Args<'_>) -> Result<(), Command
     for name in args.from(2).iter() {
         match find(context.shared, name) {
             Some(row) => describe(&mut context.reply, row),
-            None => context.reply.null_array(),
+            None => context.reply.null(),
         }
     }
     Ok(())
@@ -217,7 +217,7 @@ mod tests {
             client,
             &[
                 ("COMMAND INFO get", get),
-                ("COMMAND INFO nosuch", "*1|*-1|"),
+                ("COMMAND INFO nosuch", "*1|$-1|"),
                 ("COMMAND LIST FILTERBY PATTERN CLIENT|KI*", "*1|$11|client|kill|"),
                 ("COMMAND LIST FILTERBY BOGUS x", "-ERR syntax error|"),
                 (
