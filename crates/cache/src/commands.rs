@@ -8,6 +8,7 @@ pub mod connection;
 pub mod generic;
 pub mod hash;
 pub mod help;
+pub mod list;
 pub mod pubsub;
 pub mod server;
 pub mod string;
@@ -20,6 +21,7 @@ pub static COMMANDS: &[&[&CommandSpec]] = &[
     bitmap::ROWS,
     generic::ROWS,
     hash::ROWS,
+    list::ROWS,
     string::ROWS,
     transactions::ROWS,
     pubsub::ROWS,
