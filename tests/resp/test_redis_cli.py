@@ -3,6 +3,7 @@
 import fcntl
 import os
 import pty
+import re
 import select
 import shutil
 import struct
@@ -37,7 +38,7 @@ def test_scan_and_pipe_modes(empty_server):
 def test_at_a_terminal(empty_server):
     """It asks for COMMAND DOCS at its start and shows the arguments while one types."""
     typed = [b"SET k v\r", b"GET k\r", b"HELP LPUSH\r", b"QUIT\r"]
-    output = _at_terminal([CLI, "-p", str(empty_server.resp_port)], typed)
+    output = re.sub(rb"\x1b\[[0-9;]*[a-zA-Z]", b"", _at_terminal([CLI, "-p", str(empty_server.resp_port)], typed))
     assert b"OK" in output
     assert b'"v"' in output
     assert b"LPUSH key element [element ...]" in output
