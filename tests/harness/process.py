@@ -4,6 +4,7 @@ A `Server` keeps its directory and ports over restarts, so a test can kill it an
 same data directory holds afterwards.
 """
 
+import ctypes
 import os
 import signal
 import subprocess
@@ -15,6 +16,15 @@ from harness.ports import is_listening
 START_SECONDS = 30
 STOP_SECONDS = 20
 TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
+
+
+_PR_SET_PDEATHSIG = 1
+_libc = ctypes.CDLL(None)
+
+
+def _die_with_parent() -> None:
+    """A test run that is killed leaves no server behind."""
+    _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 class StartFailed(Exception):
@@ -62,6 +72,7 @@ class Server:
                 cwd=self.directory,
                 env=self.environment(),
                 start_new_session=True,
+                preexec_fn=_die_with_parent,
             )
         return self.process
 
