@@ -99,8 +99,11 @@ impl EventLoop {
             Event::Received { token } => self.work.received.push(token),
             Event::ReceiveEnded { token } => self.work.ended.push(token),
             Event::Sent { token, unsent_bytes } => {
-                if let Some(peer) = self.connection(token).and_then(|connection| connection.peer) {
-                    self.work.unsent.push((peer, unsent_bytes));
+                if let Some(connection) = self.connection(token)
+                    && let Some(peer) = connection.peer
+                {
+                    let kind = connection.kind();
+                    self.work.unsent.push((kind, peer, unsent_bytes));
                 }
             }
             Event::Closed { token, .. } => self.work.closed.push(token),

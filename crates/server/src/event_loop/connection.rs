@@ -23,6 +23,8 @@ pub struct Connection {
     pub is_ending: bool,
     /// In the list of connections whose outputs wait for the log.
     pub is_gated: bool,
+    /// Its input has been decoded in this turn, and is not consumed yet: it must not be decoded again.
+    pub is_decoded: bool,
     /// Not read from: the client is blocked and has sent enough already.
     pub is_paused: bool,
 }
@@ -40,6 +42,7 @@ impl Connection {
             outbox: Outbox::new(),
             is_ending: false,
             is_gated: false,
+            is_decoded: false,
             is_paused: false,
         }
     }

@@ -28,7 +28,7 @@ pub struct Work {
     pub received: Vec<Token>,
     pub ended: Vec<Token>,
     pub closed: Vec<Token>,
-    pub unsent: Vec<(PeerId, usize)>,
+    pub unsent: Vec<(PeerKind, PeerId, usize)>,
     /// Connections with outputs to send at the end of the turn.
     pub sending: Vec<Token>,
     decoded: Vec<Decoded>,
@@ -85,7 +85,7 @@ impl EventLoop {
             let Some(connection) = self.connections.get_mut(token.slot()).and_then(Option::as_mut) else {
                 continue;
             };
-            if connection.token != token || connection.is_ending {
+            if connection.token != token || connection.is_ending || connection.is_decoded {
                 continue;
             }
             // A connection that the engine does not know yet was accepted in this turn: next turn.
@@ -96,6 +96,7 @@ impl EventLoop {
             let Some(input) = self.driver.input(token) else { continue };
             let data = input.data();
             let spare = self.work.spare.pop();
+            connection.is_decoded = true;
             let decoded = match &mut connection.protocol {
                 Protocol::Resp(decoder) => decode_resp(token, peer, decoder, data, spare),
                 Protocol::Amqp(assembler) => decode_amqp(token, peer, assembler, data, spare),
@@ -116,8 +117,8 @@ impl EventLoop {
         let mut engine = core.engine();
         let time = now();
         engine.begin_turn(time, core.log.progress());
-        for (peer, unsent) in self.work.unsent.drain(..) {
-            engine.set_unsent(PeerKind::Amqp, peer, unsent);
+        for (kind, peer, unsent) in self.work.unsent.drain(..) {
+            engine.set_unsent(kind, peer, unsent);
         }
         self.connect_accepted(&mut engine);
         let mut since = Instant::now();
@@ -166,6 +167,9 @@ impl EventLoop {
 
     /// Runs what one connection sent, then gives its input back.
     fn execute(&mut self, engine: &mut Engine, decoded: &mut Decoded) {
+        if let Some(connection) = self.connection(decoded.token) {
+            connection.is_decoded = false;
+        }
         let Some(input) = self.driver.input(decoded.token) else { return };
         let (peer, data) = (decoded.peer, input.data());
         let mut pause = false;
@@ -342,9 +346,8 @@ impl EventLoop {
         let connection = self.connections[token.slot()].as_mut().expect("the connection was just found");
         if let Some(peer) = connection.peer {
             let unsent = self.driver.unsent_bytes(token) + connection.outbox.len();
-            if connection.kind() == PeerKind::Amqp {
-                self.work.unsent.push((peer, unsent));
-            }
+            // What the engine collected counts as unsent until it is told otherwise.
+            self.work.unsent.push((connection.kind(), peer, unsent));
         }
         if connection.outbox.is_empty() {
             if connection.is_ending {

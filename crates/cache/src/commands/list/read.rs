@@ -121,11 +121,6 @@ fn read_search(args: Args<'_>) -> Result<Search, CommandError> {
                      negative to start from the end of the list",
                 ));
             }
-            if search.rank == i64::MIN {
-                return Err(CommandError::fixed(
-                    "ERR value is out of range, value must between -9223372036854775807 and 9223372036854775807",
-                ));
-            }
         } else if is_option(option, "COUNT") {
             search.count = Some(natural("ERR COUNT can't be negative")?);
         } else if is_option(option, "MAXLEN") {
@@ -151,7 +146,8 @@ fn positions(context: &mut Context<'_, '_>, args: Args<'_>) -> Result<(), Comman
             Some(0) => usize::MAX,
             Some(count) => count,
         };
-        let skip = search.rank.unsigned_abs() as usize - 1;
+        // The one rank that has no opposite counts as -1, as in Redis 7.0.
+        let skip = search.rank.checked_abs().unwrap_or(1) as usize - 1;
         found = if search.rank > 0 {
             let elements = list.range(0..compared).enumerate();
             let matching = elements.filter(|(_, element)| **element == *wanted);
