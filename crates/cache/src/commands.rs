@@ -11,6 +11,7 @@ pub mod help;
 pub mod list;
 pub mod pubsub;
 pub mod server;
+pub mod set;
 pub mod string;
 pub mod transactions;
 

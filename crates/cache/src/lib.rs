@@ -26,6 +26,7 @@ pub mod session;
 pub mod sessions;
 pub mod settings;
 pub mod statistics;
+pub mod store;
 #[cfg(test)]
 pub mod testing;
 pub mod values;

@@ -29,6 +29,23 @@ pub fn need_integer(text: &[u8]) -> Result<i64, CommandError> {
     integer(text).ok_or(CommandError::NotInteger)
 }
 
+/// A count that is not negative.
+///
+/// # Errors
+/// `ERR value is out of range, must be positive`, for what is no integer too.
+pub fn need_positive(text: &[u8]) -> Result<usize, CommandError> {
+    need_positive_or(text, "ERR value is out of range, must be positive")
+}
+
+/// As [`need_positive`], with an error of the command's own.
+///
+/// # Errors
+/// The one given.
+pub fn need_positive_or(text: &[u8], error: &'static str) -> Result<usize, CommandError> {
+    let count = integer(text).and_then(|count| usize::try_from(count).ok());
+    count.ok_or(CommandError::fixed(error))
+}
+
 /// A database by its number.
 ///
 /// # Errors

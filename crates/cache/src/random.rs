@@ -1,10 +1,12 @@
 //! Pseudo-random numbers for choices that effects then name (SPOP, RANDOMKEY). Seeded from outside, so that a
 //! simulated run repeats. Not for secrets.
 
+use crate::command::CommandError;
+use crate::parse::need_integer;
 use hashbrown::HashSet;
 
 /// How many elements one request may ask for with repetition.
-pub const PICKED_COUNT_MAX: u64 = 16 * 1024 * 1024;
+const PICKED_COUNT_MAX: u64 = 16 * 1024 * 1024;
 
 /// SplitMix64 (Steele, Lea, Flood: "Fast splittable pseudorandom number generators").
 #[derive(Debug)]
@@ -49,6 +51,31 @@ impl Random {
         chosen.sort_unstable();
         chosen
     }
+}
+
+/// Reads how many random elements are asked for: a positive count for different ones, a negative one for so
+/// many with repetition.
+///
+/// # Errors
+/// No integer, or the one integer without a counterpart.
+pub fn need_picked_count(text: &[u8]) -> Result<i64, CommandError> {
+    const RANGE: &str =
+        "ERR value is out of range, value must between -9223372036854775807 and 9223372036854775807";
+    let count = need_integer(text)?;
+    if count == i64::MIN { Err(CommandError::fixed(RANGE)) } else { Ok(count) }
+}
+
+/// Checks that a count is one that can be answered; `in_pairs` where each element brings a second one.
+///
+/// # Errors
+/// `ERR value is out of range`.
+pub fn check_picked_count(count: i64, in_pairs: bool) -> Result<(), CommandError> {
+    let is_above_half = in_pairs && count.unsigned_abs() > i64::MAX as u64 / 2;
+    let repeats_too_often = count < 0 && count.unsigned_abs() > PICKED_COUNT_MAX;
+    if is_above_half || repeats_too_often {
+        return Err(CommandError::fixed("ERR value is out of range"));
+    }
+    Ok(())
 }
 
 #[cfg(test)]

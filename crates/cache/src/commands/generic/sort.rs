@@ -5,13 +5,12 @@ pub mod pattern;
 
 use crate::command::{Carrier, CommandError, CommandSpec, Flags, Group, Keys};
 use crate::context::Context;
-use crate::keyspace::effects::Value;
-use crate::keyspace::effects::key::{Delete, SetValue};
-use crate::keyspace::{Container, codec};
+use crate::keyspace::Container;
 use crate::parse::{is_option, need_integer};
 use crate::reply_text::reply_text_or_null;
+use crate::store::store;
 use crate::values::{List, Text};
-use bytes::Bytes;
+use crate::values::{List, Text};
 use order::{Order, sorted_elements};
 use pattern::{Pattern, Source};
 use std::ops::Range;
@@ -105,6 +104,7 @@ fn sort_as_told(context: &mut Context<'_, '_>, args: Args<'_>, may_store: bool) 
     for text in shown {
         list.push_back(text.unwrap_or(Text::Slice(b"")), limits);
     }
+    let list = (!list.is_empty()).then(|| Container::List(Box::new(list)));
     store(context, destination, list);
     context.reply.integer(count as i64);
     Ok(())
@@ -119,20 +119,6 @@ fn shown_for<'k>(
     let itself = get.is_empty().then_some(Some(*element));
     let element = *element;
     itself.into_iter().chain(get.iter().map(move |pattern| pattern.look_up(source, element)))
-}
-
-fn store(context: &mut Context<'_, '_>, destination: &[u8], list: List) {
-    let place = context.write(destination);
-    if list.is_empty() {
-        if place.slot.is_some() {
-            context.apply(Delete { place });
-        }
-        return;
-    }
-    let mut encoded = Vec::new();
-    codec::encode_container(&Container::List(Box::new(list)), &mut encoded);
-    let encoded = Bytes::from(encoded);
-    context.apply(SetValue { place, deadline: None, encoded: Value::Shared(&encoded) });
 }
 
 fn read_options(args: Args<'_>, may_store: bool) -> Result<Options<'_>, CommandError> {

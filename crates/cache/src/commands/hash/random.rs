@@ -2,8 +2,8 @@
 
 use crate::command::{Carrier, CommandError, CommandSpec, Flags, Group, Keys};
 use crate::context::Context;
-use crate::parse::{is_option, need_integer};
-use crate::random::PICKED_COUNT_MAX;
+use crate::parse::is_option;
+use crate::random::{check_picked_count, need_picked_count};
 use crate::reply_text::{reply_text, reply_text_or_null};
 use crate::values::{Hash, Text};
 use warren_resp::{Args, Protocol, Reply};
@@ -35,21 +35,12 @@ fn hrandfield(context: &mut Context<'_, '_>, args: Args<'_>) -> Result<(), Comma
 
 /// A positive count asks for different fields, a negative one for so many with repetition.
 fn several(context: &mut Context<'_, '_>, args: Args<'_>) -> Result<(), CommandError> {
-    const RANGE: &str =
-        "ERR value is out of range, value must between -9223372036854775807 and 9223372036854775807";
-    let count = need_integer(args.get(2))?;
-    if count == i64::MIN {
-        return Err(CommandError::fixed(RANGE));
-    }
+    let count = need_picked_count(args.get(2))?;
     let with_values = args.len() == 4 && is_option(args.get(3), "WITHVALUES");
     if args.len() > 3 && !with_values {
         return Err(CommandError::Syntax);
     }
-    let is_above_half = with_values && count.unsigned_abs() > i64::MAX as u64 / 2;
-    let repeats_too_often = count < 0 && count.unsigned_abs() > PICKED_COUNT_MAX;
-    if is_above_half || repeats_too_often {
-        return Err(CommandError::fixed("ERR value is out of range"));
-    }
+    check_picked_count(count, with_values)?;
     let place = context.read(args.get(1));
     let Some(hash) = context.shared.keyspace.hash(place)?.filter(|_| count != 0) else {
         context.reply.array(0);

@@ -1,0 +1,22 @@
+//! Storing a computed value: SORT … STORE, SUNIONSTORE, ZRANGESTORE and their like.
+
+use crate::context::Context;
+use crate::keyspace::effects::Value;
+use crate::keyspace::effects::key::{Delete, SetValue};
+use crate::keyspace::{Container, codec};
+use bytes::Bytes;
+
+/// Puts the result at `destination`, over what is there; `None`, an empty result, removes it.
+pub fn store(context: &mut Context<'_, '_>, destination: &[u8], result: Option<Container>) {
+    let place = context.write(destination);
+    let Some(container) = result else {
+        if place.slot.is_some() {
+            context.apply(Delete { place });
+        }
+        return;
+    };
+    let mut encoded = Vec::new();
+    codec::encode_container(&container, &mut encoded);
+    let encoded = Bytes::from(encoded);
+    context.apply(SetValue { place, deadline: None, encoded: Value::Shared(&encoded) });
+}
