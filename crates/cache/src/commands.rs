@@ -28,4 +28,5 @@ pub static COMMANDS: &[&[&CommandSpec]] = &[
     pubsub::ROWS,
     connection::ROWS,
     server::ROWS,
+    set::ROWS,
 ];

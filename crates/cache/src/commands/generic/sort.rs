@@ -10,7 +10,6 @@ use crate::parse::{is_option, need_integer};
 use crate::reply_text::reply_text_or_null;
 use crate::store::store;
 use crate::values::{List, Text};
-use crate::values::{List, Text};
 use order::{Order, sorted_elements};
 use pattern::{Pattern, Source};
 use std::ops::Range;

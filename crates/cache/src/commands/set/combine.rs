@@ -3,7 +3,7 @@
 use super::members::{SCARD, reply_members};
 use crate::command::{Carrier, CommandError, CommandSpec, Flags, Keys};
 use crate::context::Context;
-use crate::keyspace::{Container, Place};
+use crate::keyspace::{Container, Keyspace, Place};
 use crate::parse::{is_option, need_positive_or};
 use crate::store::store;
 use crate::values::{Limits, Set, Text};
@@ -81,14 +81,14 @@ type Sets<'k> = SmallVec<[Option<&'k Set>; 4]>;
 
 fn sinter(context: &mut Context<'_, '_>, args: Args<'_>) -> Result<(), CommandError> {
     let places = places(context, args.from(1));
-    let members: Vec<_> = intersection(&sets(context, &places)?).collect();
+    let members: Vec<_> = intersection(&sets(&context.shared.keyspace, &places)?).collect();
     reply_members(&mut context.reply, members.into_iter());
     Ok(())
 }
 
 fn sunion(context: &mut Context<'_, '_>, args: Args<'_>) -> Result<(), CommandError> {
     let places = places(context, args.from(1));
-    let members = union(&sets(context, &places)?);
+    let members = union(&sets(&context.shared.keyspace, &places)?);
     let members = collected(members, &context.shared.keyspace.limits);
     reply_members(&mut context.reply, members.iter());
     Ok(())
@@ -96,14 +96,14 @@ fn sunion(context: &mut Context<'_, '_>, args: Args<'_>) -> Result<(), CommandEr
 
 fn sdiff(context: &mut Context<'_, '_>, args: Args<'_>) -> Result<(), CommandError> {
     let places = places(context, args.from(1));
-    let members: Vec<_> = difference(&sets(context, &places)?).collect();
+    let members: Vec<_> = difference(&sets(&context.shared.keyspace, &places)?).collect();
     reply_members(&mut context.reply, members.into_iter());
     Ok(())
 }
 
 fn sinterstore(context: &mut Context<'_, '_>, args: Args<'_>) -> Result<(), CommandError> {
     let places = places(context, args.from(2));
-    let members = intersection(&sets(context, &places)?);
+    let members = intersection(&sets(&context.shared.keyspace, &places)?);
     let result = collected(members, &context.shared.keyspace.limits);
     store_set(context, args.get(1), result);
     Ok(())
@@ -111,7 +111,7 @@ fn sinterstore(context: &mut Context<'_, '_>, args: Args<'_>) -> Result<(), Comm
 
 fn sunionstore(context: &mut Context<'_, '_>, args: Args<'_>) -> Result<(), CommandError> {
     let places = places(context, args.from(2));
-    let members = union(&sets(context, &places)?);
+    let members = union(&sets(&context.shared.keyspace, &places)?);
     let result = collected(members, &context.shared.keyspace.limits);
     store_set(context, args.get(1), result);
     Ok(())
@@ -119,7 +119,7 @@ fn sunionstore(context: &mut Context<'_, '_>, args: Args<'_>) -> Result<(), Comm
 
 fn sdiffstore(context: &mut Context<'_, '_>, args: Args<'_>) -> Result<(), CommandError> {
     let places = places(context, args.from(2));
-    let members = difference(&sets(context, &places)?);
+    let members = difference(&sets(&context.shared.keyspace, &places)?);
     let result = collected(members, &context.shared.keyspace.limits);
     store_set(context, args.get(1), result);
     Ok(())
@@ -128,7 +128,7 @@ fn sdiffstore(context: &mut Context<'_, '_>, args: Args<'_>) -> Result<(), Comma
 fn sintercard(context: &mut Context<'_, '_>, args: Args<'_>) -> Result<(), CommandError> {
     let (keys, limit) = read_counted_keys_and_limit(args)?;
     let places: SmallVec<[_; 4]> = keys.iter().map(|key| context.read(key)).collect();
-    let sets = sets(context, &places)?;
+    let sets = sets(&context.shared.keyspace, &places)?;
     let count = intersection(&sets).take(limit).count();
     context.reply.integer(count as i64);
     Ok(())
@@ -160,8 +160,8 @@ fn places<'a>(context: &mut Context<'_, '_>, keys: Args<'a>) -> SmallVec<[Place<
     keys.iter().map(|key| context.read(key)).collect()
 }
 
-fn sets<'k>(context: &'k Context<'_, '_>, places: &[Place<'_>]) -> Result<Sets<'k>, CommandError> {
-    places.iter().map(|place| context.shared.keyspace.set(*place)).collect()
+fn sets<'k>(keyspace: &'k Keyspace, places: &[Place<'_>]) -> Result<Sets<'k>, CommandError> {
+    places.iter().map(|place| keyspace.set(*place)).collect()
 }
 
 /// Goes through the smallest set and asks the others, the next smallest first.

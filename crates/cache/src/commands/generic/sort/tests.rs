@@ -1,6 +1,6 @@
 use super::*;
-use crate::keyspace::effects::Effect;
 use crate::keyspace::effects::list::{Push, Side};
+use crate::keyspace::effects::{Effect, Value};
 use crate::testing::World;
 
 #[test]
