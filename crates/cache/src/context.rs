@@ -1,5 +1,6 @@
 //! What a command handler sees: keyspace, its client's session, the step and the reply.
 
+use crate::blocking::Deadlines;
 use crate::command::CommandError;
 use crate::commands::connection::client::pause::Pause;
 use crate::host::Host;
@@ -14,6 +15,7 @@ use crate::session::{Blocked, OnTimeout, Session};
 use crate::sessions::Sessions;
 use crate::settings::{AppendFsync, Settings};
 use crate::statistics::Statistics;
+use std::collections::VecDeque;
 use warren_resp::{Args, Reply};
 use warren_units::{Gate, Lsn, PeerId, Step, UnixMillis};
 
@@ -30,7 +32,9 @@ pub struct Shared {
     /// The newest record that changed the keyspace: what a reply may have seen.
     pub(crate) last_change: Lsn,
     /// Clients whose waiting another client's command has ended: what they sent meanwhile runs next.
-    pub(crate) released: Vec<PeerId>,
+    pub(crate) released: VecDeque<PeerId>,
+    /// When the waiting of blocked clients ends.
+    pub(crate) deadlines: Deadlines,
     /// What only the process knows; the server fills it in every second.
     pub process: ProcessFacts,
     /// SHUTDOWN was asked for; the server ends in order when it sees this.
@@ -159,7 +163,6 @@ impl Context<'_, '_> {
     ) {
         if self.is_in_exec {
             match on_timeout {
-                OnTimeout::Null => self.reply.null(),
                 OnTimeout::NullArray => self.reply.null_array(),
                 OnTimeout::Zero => self.reply.integer(0),
                 OnTimeout::Ok => self.reply.ok(),
@@ -176,6 +179,7 @@ impl Context<'_, '_> {
         for key in &keys {
             self.shared.keyspace.notices.wait(self.session.peer, database, key);
         }
+        self.shared.deadlines.add(deadline, self.session.peer);
         self.session.blocked =
             Some(Blocked { command: args.to_owned(), database, keys, deadline, on_timeout });
     }

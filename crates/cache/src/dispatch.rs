@@ -1,7 +1,7 @@
 //! From a request to its handler and back: checks, transactions, the record's end, the reply's gate, and the
 //! clients that the step wakes.
 
-use crate::blocking;
+use crate::blocking::{self, Deadlines};
 use crate::command::{Carrier, CommandError, CommandSpec, Flags};
 use crate::commands::transactions::multi;
 use crate::context::{Context, Shared};
@@ -15,8 +15,9 @@ use crate::session::{OnTimeout, ReplyMode, Session, Transaction};
 use crate::sessions::Sessions;
 use crate::settings::{AppendFsync, Settings};
 use crate::statistics::Statistics;
+use std::collections::VecDeque;
 use warren_resp::{Args, OwnedArgs, Protocol, Reply};
-use warren_units::{Gate, Lsn, PeerId, Rope, Step, UnixMillis};
+use warren_units::{Lsn, PeerId, Rope, Step, UnixMillis};
 
 /// Keyspace, sessions and commands.
 pub struct Cache {
@@ -54,7 +55,8 @@ impl Cache {
             lookup,
             started_at,
             last_change: Lsn::NONE,
-            released: Vec::new(),
+            released: VecDeque::new(),
+            deadlines: Deadlines::default(),
             process: ProcessFacts::default(),
             wants_shutdown: false,
             expires_actively: true,
@@ -77,7 +79,7 @@ impl Cache {
         let Some(session) = self.shared.sessions.remove(peer) else { return };
         self.shared.keyspace.notices.unwatch(peer);
         if let Some(blocked) = session.blocked {
-            self.shared.keyspace.notices.stop_waiting(peer, blocked.database, &blocked.keys);
+            blocking::forget(&mut self.shared, peer, &blocked);
         }
         self.shared.pubsub.forget(peer);
     }
@@ -88,9 +90,25 @@ impl Cache {
     }
 
     /// Runs the requests of one client in order, each as a step of its own with its own record, and writes
-    /// their replies into `rope` (the client's outbox, taken out of the step's peers meanwhile). `after` is
-    /// called when a step has ended and says whether to go on.
+    /// their replies into `rope` (the client's outbox, taken out of the step's peers meanwhile). Then runs
+    /// what clients had sent whose waiting has ended by that.
     pub fn run<'r>(
+        &mut self,
+        step: &mut Step<'_>,
+        host: &mut dyn Host,
+        peer: PeerId,
+        requests: impl Iterator<Item = Args<'r>>,
+        rope: &mut Rope,
+    ) {
+        self.run_requests(step, host, peer, requests, rope);
+        if !self.shared.released.is_empty() {
+            self.run_released(step, host);
+            // What others wrote to this client meanwhile comes behind its own replies.
+            move_own_pushes(step, peer, rope);
+        }
+    }
+
+    fn run_requests<'r>(
         &mut self,
         step: &mut Step<'_>,
         host: &mut dyn Host,
@@ -107,7 +125,7 @@ impl Cache {
                 continue;
             }
             self.run_one(step, host, &mut session, args, rope);
-            if self.shared.keyspace.notices.has_ready() || !self.shared.released.is_empty() {
+            if self.shared.keyspace.notices.has_ready() {
                 session = self.serve_waiting(step, host, session, rope);
             }
             self.finish_step(step);
@@ -175,8 +193,8 @@ impl Cache {
         ran
     }
 
-    /// Serves clients that wait for keys this step has changed; one that is served may change keys that
-    /// others wait for. Then runs what the served clients had sent meanwhile.
+    /// Serves clients that wait for keys this step has changed, within the same record; one that is served
+    /// may change keys that others wait for.
     fn serve_waiting(
         &mut self,
         step: &mut Step<'_>,
@@ -186,17 +204,16 @@ impl Cache {
     ) -> Box<Session> {
         let peer = running.peer;
         self.shared.sessions.put_back(running);
-        let mut served = std::mem::take(&mut self.shared.released);
-        while let Some(waiting) = self.shared.keyspace.notices.next_ready() {
+        while let Some(((database, key), waiting)) = self.shared.keyspace.notices.next_ready() {
             for waiter in waiting {
-                if waiter != peer && self.retry(step, host, waiter) {
-                    served.push(waiter);
+                // Once the key has gone, the others wait on, however many they are.
+                if self.shared.keyspace.find(database, &key).slot.is_none() {
+                    break;
+                }
+                if self.retry(step, host, waiter) {
+                    self.shared.released.push_back(waiter);
                 }
             }
-        }
-        self.finish_step(step);
-        for waiter in served {
-            self.run_waiting_requests(step, host, waiter);
         }
         // What others wrote to the running client meanwhile comes behind its own replies.
         move_own_pushes(step, peer, rope);
@@ -222,20 +239,28 @@ impl Cache {
             is_in_exec: false,
             has_blocked: false,
         };
-        context.request(blocked.command.args());
+        context.run_queued(blocked.command.args());
         let has_blocked = context.has_blocked;
         self.give_back(step, waiter, rope);
         if has_blocked {
             session.blocked = Some(blocked);
         } else {
-            self.shared.keyspace.notices.stop_waiting(waiter, blocked.database, &blocked.keys);
+            blocking::forget(&mut self.shared, waiter, &blocked);
         }
         self.shared.sessions.put_back(session);
         !has_blocked
     }
 
+    /// Runs what clients had sent while they were blocked. That may end the waiting of others: they line up
+    /// behind, so that a chain of clients, however long, takes no stack.
+    fn run_released(&mut self, step: &mut Step<'_>, host: &mut dyn Host) {
+        while let Some(peer) = self.shared.released.pop_front() {
+            self.run_waiting_requests(step, host, peer);
+        }
+    }
+
     /// Runs what a client had sent while it was blocked.
-    pub(crate) fn run_waiting_requests(&mut self, step: &mut Step<'_>, host: &mut dyn Host, peer: PeerId) {
+    fn run_waiting_requests(&mut self, step: &mut Step<'_>, host: &mut dyn Host, peer: PeerId) {
         let Some(session) = self.shared.sessions.get_mut(peer) else { return };
         let requests: Vec<OwnedArgs> = std::mem::take(&mut session.waiting_requests).into();
         if requests.is_empty() {
@@ -243,7 +268,7 @@ impl Cache {
         }
         let mut rope =
             std::mem::take(step.peers.outbox(peer).map_or(&mut Rope::new(), |outbox| outbox.rope_mut()));
-        self.run(step, host, peer, requests.iter().map(OwnedArgs::args), &mut rope);
+        self.run_requests(step, host, peer, requests.iter().map(OwnedArgs::args), &mut rope);
         self.give_back(step, peer, rope);
     }
 
@@ -261,13 +286,14 @@ impl Cache {
     /// Ends the waiting of clients whose deadline has passed, and expires keys, `limit` of each at most.
     /// Answers whether there is more to do at once.
     pub fn tick(&mut self, step: &mut Step<'_>, host: &mut dyn Host, limit: usize) -> bool {
-        let timed_out = blocking::timed_out(&self.shared.sessions, step.now);
-        for peer in timed_out {
+        let gate = self.shared.gate();
+        for peer in self.shared.deadlines.due(step.now, limit) {
             blocking::time_out(&mut self.shared, peer, |protocol, encode| {
-                step.peers.output(peer, Gate::OPEN, |rope| encode(&mut Reply::new(rope, protocol)));
+                step.peers.output(peer, gate, |rope| encode(&mut Reply::new(rope, protocol)));
             });
-            self.run_waiting_requests(step, host, peer);
+            self.shared.released.push_back(peer);
         }
+        self.run_released(step, host);
         let more = self.shared.expires_actively
             && crate::keyspace::expiry::expire_due(&mut self.shared, step, limit);
         self.finish_step(step);
@@ -277,8 +303,7 @@ impl Cache {
     /// When `tick` has something to do next.
     pub fn next_deadline(&self) -> Option<UnixMillis> {
         let expiry = self.shared.keyspace.next_due().filter(|_| self.shared.expires_actively);
-        let blocked = blocking::next_deadline(&self.shared.sessions);
-        expiry.into_iter().chain(blocked).min()
+        expiry.into_iter().chain(self.shared.deadlines.next()).min()
     }
 }
 
@@ -397,7 +422,7 @@ impl Context<'_, '_> {
         }
     }
 
-    /// Runs one queued request of EXEC: an error is its reply, and the others go on.
+    /// Runs a request that was checked before, one of EXEC's or a blocked client's: an error is its reply.
     pub fn run_queued(&mut self, args: Args<'_>) {
         let mark = self.reply.rope_mut().mark();
         let result = self.resolve(args).and_then(|row| self.call(row, args));

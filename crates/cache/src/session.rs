@@ -67,7 +67,6 @@ pub struct Blocked {
 /// The reply of a blocking command whose time is up.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum OnTimeout {
-    Null,
     NullArray,
     Zero,
     /// The command did no more than wait (DEBUG SLEEP).

@@ -70,7 +70,10 @@ mod tests {
             ("LRANGE l 0 -1", "*5|$1|z|$1|a|$1|b|$1|c|$1|b|"),
             ("LRANGE l 3 1", "*0|"),
             ("LINDEX l -2", "$1|c|"),
+            ("LINDEX none x", "$-1|"),
+            ("LINDEX l -9223372036854775808", "$-1|"),
             ("LPOS l b RANK -1", ":4|"),
+            ("LPOS l b RANK -9223372036854775808", ":4|"),
             ("LPOS l b COUNT 0", "*2|:2|:4|"),
             (
                 "LPOS l b RANK 0",

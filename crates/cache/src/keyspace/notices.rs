@@ -7,7 +7,8 @@ use smallvec::SmallVec;
 use std::collections::VecDeque;
 use warren_units::PeerId;
 
-type Key = (u8, Vec<u8>);
+/// A database and a key of it.
+pub type Key = (u8, Vec<u8>);
 
 /// Watchers and waiters by key.
 #[derive(Default)]
@@ -105,9 +106,10 @@ impl Notices {
     }
 
     /// The next key that changed while clients wait for it, with those clients, first come first.
-    pub fn next_ready(&mut self) -> Option<Vec<PeerId>> {
+    pub fn next_ready(&mut self) -> Option<(Key, Vec<PeerId>)> {
         let key = self.ready.pop_front()?;
-        Some(self.waiters.get(&key).map(|waiters| waiters.iter().copied().collect()).unwrap_or_default())
+        let waiters = self.waiters.get(&key).map(|waiters| waiters.iter().copied().collect());
+        Some((key, waiters.unwrap_or_default()))
     }
 
     #[inline]

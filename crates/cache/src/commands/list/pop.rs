@@ -7,6 +7,7 @@ use crate::context::Context;
 use crate::keyspace::Place;
 use crate::keyspace::effects::list::{RemoveRange, Side};
 use crate::parse::{integer, is_option, need_integer};
+use crate::reply_text::reply_text;
 use crate::session::OnTimeout;
 use warren_resp::Args;
 
@@ -146,10 +147,10 @@ fn reply_ends(
 ) -> Result<(), CommandError> {
     let Some(list) = context.shared.keyspace.list(place)? else { return Ok(()) };
     match side {
-        Side::Left => list.range(0..count).for_each(|element| context.reply.bulk(&element)),
+        Side::Left => list.range(0..count).for_each(|element| reply_text(&mut context.reply, &element)),
         Side::Right => {
             let first = list.len() - count;
-            list.range(first..list.len()).rev().for_each(|element| context.reply.bulk(&element));
+            list.range(first..list.len()).rev().for_each(|element| reply_text(&mut context.reply, &element));
         }
     }
     Ok(())

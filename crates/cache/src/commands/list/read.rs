@@ -4,6 +4,7 @@ use super::range_of;
 use crate::command::{Carrier, CommandError, CommandSpec, Flags, Group, Handler, Keys};
 use crate::context::Context;
 use crate::parse::{is_option, need_integer};
+use crate::reply_text::{reply_text, reply_text_or_null};
 use warren_resp::Args;
 
 const fn row(
@@ -47,14 +48,14 @@ pub static LINDEX: CommandSpec = row(
     "key index",
     |context, args| {
         let place = context.read(args.get(1));
-        let list = context.shared.keyspace.list(place)?;
+        let Some(list) = context.shared.keyspace.list(place)? else {
+            context.reply.null();
+            return Ok(());
+        };
         let index = need_integer(args.get(2))?;
-        let position =
-            |length: usize| usize::try_from(if index < 0 { index + length as i64 } else { index }).ok();
-        match list.and_then(|list| list.get(position(list.len())?)) {
-            Some(element) => context.reply.bulk(&element),
-            None => context.reply.null(),
-        }
+        let position = usize::try_from(if index < 0 { index + list.len() as i64 } else { index });
+        let element = position.ok().and_then(|position| list.get(position));
+        reply_text_or_null(&mut context.reply, element.as_ref());
         Ok(())
     },
 );
@@ -75,7 +76,7 @@ pub static LRANGE: CommandSpec = row(
         };
         let range = range_of(start, stop, list.len());
         context.reply.array(range.len());
-        list.range(range).for_each(|element| context.reply.bulk(&element));
+        list.range(range).for_each(|element| reply_text(&mut context.reply, &element));
         Ok(())
     },
 );

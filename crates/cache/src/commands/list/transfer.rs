@@ -94,7 +94,9 @@ fn transfer(
     let Some(place) = first_list(context, &[source])? else {
         match wait_until {
             None => context.reply.null(),
-            Some(deadline) => context.block(args, &[source], deadline, OnTimeout::Null),
+            // Not the null array of the timeout, as in Redis.
+            Some(_) if context.is_in_exec => context.reply.null(),
+            Some(deadline) => context.block(args, &[source], deadline, OnTimeout::NullArray),
         }
         return Ok(());
     };

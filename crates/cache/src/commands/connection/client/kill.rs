@@ -125,7 +125,7 @@ pub fn unblock(context: &mut Context<'_, '_>, args: Args<'_>) -> Result<(), Comm
             }
         });
     });
-    context.shared.released.push(peer);
+    context.shared.released.push_back(peer);
     context.reply.integer(1);
     Ok(())
 }

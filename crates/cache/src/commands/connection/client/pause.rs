@@ -47,7 +47,7 @@ pub fn unpause(context: &mut Context<'_, '_>, _: Args<'_>) -> Result<(), Command
         context.shared.sessions.iter().filter(is_held_back).map(|session| session.peer).collect();
     for peer in held_back {
         crate::blocking::time_out(context.shared, peer, |_, _| {});
-        context.shared.released.push(peer);
+        context.shared.released.push_back(peer);
     }
     context.reply.ok();
     Ok(())
