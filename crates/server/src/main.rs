@@ -2,8 +2,8 @@
 
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
-use warren::ctl;
 use warren::settings::Flags;
+use warren::{bench, ctl};
 
 #[global_allocator]
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
@@ -25,6 +25,9 @@ enum Command {
     /// Ask a running server, as rabbitmqctl does.
     #[command(subcommand)]
     Ctl(ctl::Command),
+    /// Put load on a server and measure it.
+    #[command(subcommand)]
+    Bench(bench::Command),
 }
 
 fn main() -> ExitCode {
@@ -33,6 +36,7 @@ fn main() -> ExitCode {
         None => command_line.serve.decide().and_then(|settings| warren::serve::serve(&settings)),
         Some(Command::Serve(flags)) => flags.decide().and_then(|settings| warren::serve::serve(&settings)),
         Some(Command::Ctl(command)) => ctl::run(&command),
+        Some(Command::Bench(command)) => bench::run(&command),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
