@@ -12,6 +12,7 @@ pub mod list;
 pub mod pubsub;
 pub mod server;
 pub mod set;
+pub mod sorted_set;
 pub mod string;
 pub mod transactions;
 
@@ -29,4 +30,5 @@ pub static COMMANDS: &[&[&CommandSpec]] = &[
     connection::ROWS,
     server::ROWS,
     set::ROWS,
+    sorted_set::ROWS,
 ];

@@ -36,6 +36,16 @@ impl LongDouble {
         LongDouble::parse(text).ok_or(CommandError::NotFloat)
     }
 
+    /// The nearest double; `None` where it would be infinite.
+    pub fn to_f64(&self) -> Option<f64> {
+        let LongDouble::Finite { is_negative, mantissa, exponent } = self else { return None };
+        // Two steps: the scale alone may be beyond a double where the product is not.
+        let half = i32::try_from(exponent / 2).ok()?;
+        let rest = i32::try_from(exponent - i64::from(half)).ok()?;
+        let magnitude = *mantissa as f64 * 2f64.powi(half) * 2f64.powi(rest);
+        Some(if *is_negative { -magnitude } else { magnitude }).filter(|value| value.is_finite())
+    }
+
     /// Reads what C's strtold reads, without blanks around it; no NaN, and nothing that overflows or
     /// vanishes.
     pub fn parse(text: &[u8]) -> Option<LongDouble> {

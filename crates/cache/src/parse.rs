@@ -1,6 +1,7 @@
 //! Reading numbers out of arguments, as strictly as Redis does.
 
 use crate::command::CommandError;
+use crate::long_double::LongDouble;
 use warren_units::bounds::DATABASE_COUNT;
 
 /// A decimal i64 in canonical form: no blanks, no plus, no leading zeros.
@@ -63,14 +64,21 @@ pub fn need_database(text: &[u8]) -> Result<u8, CommandError> {
         .ok_or(CommandError::fixed("ERR DB index is out of range"))
 }
 
-/// A float as strtold reads it, whole argument, `inf` in its spellings, hexadecimal not; never NaN.
+/// A float as strtod reads it, whole argument, hexadecimal and `inf` in its spellings too; never NaN, and
+/// nothing finite that overflows or vanishes.
 pub fn float(text: &[u8]) -> Option<f64> {
-    let text = std::str::from_utf8(text).ok()?;
-    let first = text.bytes().next()?;
-    if !(first.is_ascii_digit() || matches!(first, b'+' | b'-' | b'.' | b'i' | b'I')) {
+    let digits = text.strip_prefix(b"-").or(text.strip_prefix(b"+")).unwrap_or(text);
+    if !matches!(digits.first()?, b'0'..=b'9' | b'.' | b'i' | b'I') {
         return None;
     }
-    text.parse::<f64>().ok().filter(|value| !value.is_nan())
+    if matches!(digits, [b'0', b'x' | b'X', ..]) {
+        return LongDouble::parse(text).and_then(|number| number.to_f64());
+    }
+    let value = std::str::from_utf8(text).ok()?.parse::<f64>().ok()?;
+    let is_named = matches!(digits[0], b'i' | b'I');
+    let mantissa = digits.iter().take_while(|byte| !matches!(byte, b'e' | b'E'));
+    let has_vanished = value == 0.0 && mantissa.into_iter().any(|byte| (b'1'..=b'9').contains(byte));
+    (!has_vanished && (is_named || value.is_finite())).then_some(value)
 }
 
 /// # Errors
@@ -85,7 +93,7 @@ pub fn is_option(argument: &[u8], option: &str) -> bool {
     argument.eq_ignore_ascii_case(option.as_bytes())
 }
 
-/// A double as Redis prints it (`%.17g`, shortest form that reads back, `inf`, `-inf`, no trailing `.0`).
+/// A double as Redis 7.0 prints it: C's `%.17g`.
 pub fn format_double(value: f64) -> String {
     if value.is_infinite() {
         return if value > 0.0 { "inf" } else { "-inf" }.to_owned();
@@ -93,16 +101,23 @@ pub fn format_double(value: f64) -> String {
     if value == 0.0 {
         return if value.is_sign_negative() { "-0" } else { "0" }.to_owned();
     }
-    let magnitude = value.abs();
-    if (1e-4..1e17).contains(&magnitude) {
-        return format!("{value}");
+    if value.fract() == 0.0 && value.abs() < 1e17 {
+        return itoa::Buffer::new().format(value as i64).to_owned();
     }
-    // Exponent form with at least two exponent digits, as C prints it.
-    let text = format!("{value:e}");
+    let text = format!("{value:.16e}");
     let (mantissa, exponent) = text.split_once('e').expect("LowerExp writes an exponent");
     let exponent: i32 = exponent.parse().expect("LowerExp writes an integer exponent");
+    if (-4..17).contains(&exponent) {
+        let decimals = (16 - exponent) as usize;
+        return without_trailing_zeros(&format!("{value:.decimals$}")).to_owned();
+    }
+    // At least two digits of exponent, as C prints it.
     let sign = if exponent < 0 { '-' } else { '+' };
-    format!("{mantissa}e{sign}{:02}", exponent.abs())
+    format!("{}e{sign}{:02}", without_trailing_zeros(mantissa), exponent.abs())
+}
+
+fn without_trailing_zeros(number: &str) -> &str {
+    if number.contains('.') { number.trim_end_matches('0').trim_end_matches('.') } else { number }
 }
 
 #[cfg(test)]
@@ -132,10 +147,14 @@ mod tests {
     fn doubles_are_printed_as_redis_does() {
         for (value, expected) in [
             (3.0, "3"),
-            (0.1, "0.1"),
+            (0.1, "0.10000000000000001"),
+            (1e16, "10000000000000000"),
+            (1e17, "1e+17"),
+            (1e-4, "0.0001"),
+            (1e-5, "1.0000000000000001e-05"),
             (-2.5, "-2.5"),
             (1e20, "1e+20"),
-            (1.5e-7, "1.5e-07"),
+            (1.5e-7, "1.4999999999999999e-07"),
             (f64::INFINITY, "inf"),
             (12345678901234567.0, "12345678901234568"),
         ] {
@@ -145,5 +164,10 @@ mod tests {
         assert_eq!(float(b"-inf"), Some(f64::NEG_INFINITY));
         assert_eq!(float(b"nan"), None);
         assert_eq!(float(b" 1"), None);
+        assert_eq!(float(b"0x10"), Some(16.0));
+        assert_eq!(float(b"-0x1.8p1"), Some(-3.0));
+        assert_eq!(float(b"1e400"), None);
+        assert_eq!(float(b"1e-400"), None);
+        assert_eq!(float(b"0e5"), Some(0.0));
     }
 }

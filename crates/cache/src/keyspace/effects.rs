@@ -65,6 +65,7 @@ pub const ROWS: &[(u8, &str, Replay)] = &[
     row::<set::RemoveMembers>("RemoveMembers"),
     row::<sorted_set::SetScores>("SetScores"),
     row::<sorted_set::RemoveScored>("RemoveScored"),
+    row::<sorted_set::RemoveRanks>("RemoveRanks"),
 ];
 
 const fn row<'a, E: Effect<'a> + Replayable>(name: &'static str) -> (u8, &'static str, Replay) {

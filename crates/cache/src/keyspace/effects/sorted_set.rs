@@ -7,7 +7,7 @@ use std::borrow::Cow;
 use warren_units::Rope;
 use warren_units::varint::{Cursor, put_u64};
 
-replayable!(SetScores, RemoveScored);
+replayable!(SetScores, RemoveScored, RemoveRanks);
 
 /// Members get scores. Outcome: how many are new.
 pub struct SetScores<'a> {
@@ -19,6 +19,13 @@ pub struct SetScores<'a> {
 pub struct RemoveScored<'a> {
     pub place: Place<'a>,
     pub members: Cow<'a, [Value<'a>]>,
+}
+
+/// The members of these ranks go; ranks past the end are ignored.
+pub struct RemoveRanks<'a> {
+    pub place: Place<'a>,
+    pub first: usize,
+    pub count: usize,
 }
 
 impl<'a> Effect<'a> for SetScores<'a> {
@@ -79,5 +86,29 @@ impl<'a> Effect<'a> for RemoveScored<'a> {
         let is_empty = sorted_set.is_empty();
         keyspace.removed_from(self.place, is_empty);
         removed
+    }
+}
+
+impl<'a> Effect<'a> for RemoveRanks<'a> {
+    const TAG: u8 = 0x42;
+    type Outcome = ();
+
+    fn encode(&self, out: &mut Rope) {
+        put_place(out, self.place);
+        put_u64(out.bytes_mut(), self.first as u64);
+        put_u64(out.bytes_mut(), self.count as u64);
+    }
+
+    fn decode(cursor: &mut Cursor<'a>, keyspace: &mut Keyspace) -> Option<Self> {
+        let place = take_place(cursor, keyspace)?;
+        keyspace.sorted_set(place).ok()?;
+        Some(RemoveRanks { place, first: cursor.usize()?, count: cursor.usize()? })
+    }
+
+    fn apply(self, keyspace: &mut Keyspace) {
+        let Some(Container::SortedSet(sorted_set)) = keyspace.container_mut(self.place) else { return };
+        sorted_set.remove_range(self.first..self.first.saturating_add(self.count));
+        let is_empty = sorted_set.is_empty();
+        keyspace.removed_from(self.place, is_empty);
     }
 }
