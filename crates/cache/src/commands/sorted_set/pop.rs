@@ -10,7 +10,6 @@ use crate::keyspace::effects::sorted_set::RemoveRanks;
 use crate::parse::{is_option, need_positive, need_positive_or};
 use crate::reply_text::reply_text;
 use crate::session::OnTimeout;
-use crate::values::SortedSet;
 use smallvec::SmallVec;
 use std::ops::Range;
 use warren_resp::{Args, Protocol};
@@ -212,8 +211,12 @@ fn first_filled<'a>(
 ) -> Result<Option<(Place<'a>, usize)>, CommandError> {
     for key in keys {
         let place = context.write(key);
-        if let Some(length) = context.shared.keyspace.sorted_set(place)?.map(SortedSet::len) {
-            return Ok(Some((place, length)));
+        match context.shared.keyspace.sorted_set(place) {
+            Ok(Some(sorted_set)) => return Ok(Some((place, sorted_set.len()))),
+            Ok(None) => {}
+            // A waiting client is not told of a key that has become something else: it waits on.
+            Err(_) if context.is_retry => {}
+            Err(error) => return Err(error),
         }
     }
     Ok(None)
@@ -280,6 +283,8 @@ mod tests {
         let mut world = World::default();
         let (waiting, adding) = (world.connect(), world.connect());
         assert_eq!(world.run(waiting, "BZPOPMAX x z 0"), "");
+        assert_eq!(world.run(adding, "SADD x 1"), ":1|");
+        assert_eq!(world.received(waiting), "", "a set does not serve it");
         assert_eq!(world.run(adding, "ZADD z 1 a 2 b"), ":2|");
         assert_eq!(world.received(waiting), "*3|$1|z|$1|b|$1|2|");
         assert_eq!(world.run(waiting, "BZMPOP 1 1 y MIN"), "");
