@@ -5,6 +5,7 @@
 //! This crate never knows a command, a method, a socket or a file.
 
 pub mod batch;
+pub mod body;
 pub mod bounds;
 pub mod numbers;
 pub mod outbox;
@@ -14,6 +15,7 @@ pub mod step;
 pub mod varint;
 
 pub use batch::{Batch, Record};
+pub use body::BodyName;
 pub use numbers::{Epoch, LoopId, Lsn, PeerId, UnixMillis};
 pub use outbox::{Gate, Outbox, Progress};
 pub use peers::Peers;
