@@ -102,8 +102,10 @@ impl Engine {
 
     /// Asks publishers to stop because the disk is nearly full, or to go on.
     pub fn set_disk_low(&mut self, is_low: bool) {
-        let (_, broker, mut step) = self.parts();
-        broker.set_blocked(&mut step, is_low.then_some("low on disk"));
+        if self.broker.is_blocked() != is_low {
+            let (_, broker, mut step) = self.parts();
+            broker.set_blocked(&mut step, is_low.then_some("low on disk"));
+        }
     }
 
     /// Runs the requests of a RESP client in order, each a step of its own.

@@ -25,6 +25,7 @@ use crate::format::{
     BATCH_ALIGNMENT_BYTES, BATCH_HEADER_SIZE_BYTES, BATCH_MAGIC, BadBatchHeader, BatchHeader, BatchKind,
     SEGMENT_HEADER_SIZE_BYTES, SegmentHeader, segment_sequence,
 };
+use crate::reserve::RESERVE_NAME;
 use crate::room::segment_salt;
 use crate::segment::{PlacedBatch, Segment, is_zero};
 use crate::writer::{Log, LogOptions};
@@ -109,6 +110,7 @@ pub(crate) fn open_epoch(
     let mut size = size_wanted;
     loop {
         match Segment::create(disk, header, size) {
+            Err(error) if error.is_storage_full() && disk.remove(RESERVE_NAME).is_ok() => {}
             Err(error) if error.is_storage_full() && size / 2 >= OPENING_SIZE_BYTES_MIN => size /= 2,
             made => return Ok((Arc::new(made?), size)),
         }

@@ -223,7 +223,11 @@ fn zrangestore(context: &mut Context<'_, '_>, args: Args<'_>) -> Result<(), Comm
 }
 
 /// Stores a result and replies its size.
-pub fn store_sorted_set(context: &mut Context<'_, '_>, destination: &[u8], result: SortedSet) -> Result<(), CommandError> {
+pub fn store_sorted_set(
+    context: &mut Context<'_, '_>,
+    destination: &[u8],
+    result: SortedSet,
+) -> Result<(), CommandError> {
     let count = result.len();
     store(context, destination, (count > 0).then(|| Container::SortedSet(Box::new(result))))?;
     context.reply.integer(count as i64);
