@@ -5,6 +5,7 @@
 //! come ([`Engine::begin_turn`]).
 
 pub mod bridge;
+pub mod describe;
 mod engine;
 mod peers;
 mod recovery;

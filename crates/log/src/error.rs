@@ -39,6 +39,10 @@ pub enum LogError {
     #[error("the log cannot be cut behind record {lsn}: a checkpoint holds the records up to {checkpoint}")]
     BeforeCheckpoint { lsn: Lsn, checkpoint: Lsn },
 
+    /// For whoever makes a checkpoint and is asked to stop.
+    #[error("the checkpoint was abandoned")]
+    Abandoned,
+
     #[error("the checkpoint at record {at} is given up: {reason}")]
     GivenUp { at: Lsn, reason: &'static str },
 

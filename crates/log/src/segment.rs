@@ -239,11 +239,11 @@ impl Batches {
     /// The batch's bodies, not checked; `buffer` has their size.
     pub fn read_bodies(&mut self, batch: &PlacedBatch, buffer: &mut [u8]) -> Result<(), LogError> {
         let offset = batch.bodies_offset();
-        if buffer.len() <= WINDOW_SIZE_BYTES_MAX {
-            if let Some(bytes) = self.window.slice(offset, buffer.len() as u64)? {
-                buffer.copy_from_slice(bytes);
-                return Ok(());
-            }
+        if buffer.len() <= WINDOW_SIZE_BYTES_MAX
+            && let Some(bytes) = self.window.slice(offset, buffer.len() as u64)?
+        {
+            buffer.copy_from_slice(bytes);
+            return Ok(());
         }
         self.segment.file.read_at(offset, buffer).map_err(LogError::io("read", &self.segment.name))
     }

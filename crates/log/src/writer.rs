@@ -330,8 +330,13 @@ impl Log {
         segment.file.sync().map_err(LogError::io("sync", &segment.name))
     }
 
+    /// True once a write or a sync of a segment has failed, and after [`Log::close`].
+    pub fn is_poisoned(&self) -> bool {
+        self.poisoned.load(Ordering::Acquire)
+    }
+
     pub(crate) fn check(&self) -> Result<(), LogError> {
-        if self.poisoned.load(Ordering::Acquire) { Err(LogError::Poisoned) } else { Ok(()) }
+        if self.is_poisoned() { Err(LogError::Poisoned) } else { Ok(()) }
     }
 
     pub(crate) fn poison(&self, error: LogError) -> LogError {

@@ -72,7 +72,7 @@ impl Footer {
         {
             return None;
         }
-        let files: Vec<FileEntry> = entries.iter().map(|entry| FileEntry::decode(entry)).collect();
+        let files: Vec<FileEntry> = entries.iter().map(FileEntry::decode).collect();
         let footer = Footer {
             lsn: Lsn(get_u64(fixed, 0)),
             moved_through: Lsn(get_u64(fixed, 8)),
