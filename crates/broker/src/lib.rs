@@ -53,6 +53,7 @@ pub use broker::{Broker, Content, Counters, Garbage, Request};
 pub use channel::ChannelCounters;
 pub use confirms::ConfirmLevel;
 pub use connection::PeerInfo;
+pub use effects::Effect;
 pub use exchange::ExchangeType;
 pub use exchanges::EXCHANGE_TYPES;
 pub use names::Name;

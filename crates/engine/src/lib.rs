@@ -6,6 +6,7 @@
 
 pub mod bridge;
 mod checkpoint;
+pub mod describe;
 mod engine;
 mod peers;
 mod recovery;

@@ -7,7 +7,7 @@ use warren_units::varint::Cursor;
 use warren_units::{Batch, Lsn, Progress, UnixMillis};
 
 /// First tag of the broker's effects; those below are the keyspace's.
-const BROKER_TAG_MIN: u8 = 0x80;
+pub(crate) const BROKER_TAG_MIN: u8 = 0x80;
 
 /// A record that cannot be applied: the log is damaged, or from a newer version.
 #[derive(Debug)]

@@ -136,9 +136,19 @@ fn segment_size_min(options: &LogOptions, needed: u64) -> u64 {
     least.max(SEGMENT_HEADER_SIZE_BYTES.saturating_add(needed))
 }
 
-/// One salt per segment (splitmix64's finisher).
+/// One salt per segment.
 pub(crate) fn segment_salt(options: &LogOptions, sequence: u64) -> u64 {
-    let mut salt = options.salt.wrapping_add(sequence.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+    salt_of(options.salt, sequence)
+}
+
+/// One salt per checkpoint or bodies file, which share their sequence numbers.
+pub(crate) fn stored_salt(options: &LogOptions, sequence: u64) -> u64 {
+    salt_of(!options.salt, sequence)
+}
+
+/// Splitmix64's finisher.
+fn salt_of(salt: u64, sequence: u64) -> u64 {
+    let mut salt = salt.wrapping_add(sequence.wrapping_mul(0x9e37_79b9_7f4a_7c15));
     salt = (salt ^ (salt >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     salt = (salt ^ (salt >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
     salt ^ (salt >> 31)

@@ -2,13 +2,15 @@
 //! thread made them, in any order, and one thread syncs. *Written* and *synced* are the ends of gap-free
 //! prefixes. A failed write or sync ends the log's life: nothing is tried twice.
 
+use crate::bodies::BodyCache;
+use crate::checkpoint::found::{Found, Stored};
 use crate::disk::Disk;
 use crate::error::LogError;
 use crate::format::{
     BATCH_HEADER_SIZE_BYTES, BatchHeader, BatchKind, SEGMENT_HEADER_SIZE_BYTES, batch_span_bytes,
 };
-use crate::reader::BodyCache;
 use crate::reserve::Reserve;
+use crate::retention::Housekeeping;
 use crate::segment::{Segment, lock};
 use std::collections::VecDeque;
 use std::io::IoSlice;
@@ -57,6 +59,16 @@ pub struct Log {
     pub(crate) reserve: Mutex<Reserve>,
     poisoned: AtomicBool,
     pub(crate) body_cache: Mutex<BodyCache>,
+    /// The newest checkpoint; set by whoever makes one.
+    pub(crate) stored: Mutex<Arc<Stored>>,
+    /// Of the next checkpoint or bodies file.
+    pub(crate) next_stored_sequence: AtomicU64,
+    pub(crate) is_checkpointing: AtomicBool,
+    /// Held while files are given up, and while the log is cut.
+    pub(crate) housekeeping: Mutex<Housekeeping>,
+    /// Bytes reserved when the newest checkpoint was begun, and those that the start found behind it.
+    pub(crate) bytes_before_checkpoint: AtomicU64,
+    pub(crate) bytes_before_start: AtomicU64,
 }
 
 /// Where the next batch goes, and which are on their way.
@@ -102,7 +114,8 @@ impl Reservation {
 }
 
 impl Log {
-    /// A log that goes on in `current`, a fresh segment; everything before `next_lsn` is synced.
+    /// A log that goes on in `current`, a fresh segment; everything before `next_lsn` is synced, and `found`
+    /// is what is stored beside the segments.
     pub(crate) fn new(
         disk: Arc<dyn Disk>,
         options: LogOptions,
@@ -110,10 +123,19 @@ impl Log {
         current: Arc<Segment>,
         current_size: u64,
         next_lsn: Lsn,
+        found: Found,
     ) -> Log {
         let newest = Lsn(next_lsn.0 - 1);
         let tail = Tail::new(current, current_size, next_lsn);
+        let behind = |segment: &Arc<Segment>| segment.bytes_behind(found.stored.lsn());
+        let bytes_before_start = segments.iter().map(behind).sum();
         Log {
+            bytes_before_start: AtomicU64::new(bytes_before_start),
+            bytes_before_checkpoint: AtomicU64::new(0),
+            housekeeping: Mutex::new(Housekeeping::new(&found)),
+            next_stored_sequence: AtomicU64::new(found.newest_sequence + 1),
+            is_checkpointing: AtomicBool::new(false),
+            stored: Mutex::new(Arc::new(found.stored)),
             disk,
             options,
             contiguous_room: AtomicU64::new(tail.contiguous_room()),
@@ -267,6 +289,16 @@ impl Log {
         Ok(self.progress())
     }
 
+    /// Syncs until `lsn` is synced. Where its batch is still being written by another thread, waits for that.
+    pub(crate) fn sync_through(&self, lsn: Lsn) -> Result<(), LogError> {
+        loop {
+            if self.sync()?.synced >= lsn {
+                return Ok(());
+            }
+            std::thread::yield_now();
+        }
+    }
+
     /// Ends the log in order: syncs everything and says so on the disk, so that the next start knows that
     /// nothing is missing. The log takes no more records.
     ///
@@ -303,8 +335,13 @@ impl Log {
         segment.file.sync().map_err(LogError::io("sync", &segment.name))
     }
 
+    /// True once a write or a sync of a segment has failed, and after [`Log::close`].
+    pub fn is_poisoned(&self) -> bool {
+        self.poisoned.load(Ordering::Acquire)
+    }
+
     pub(crate) fn check(&self) -> Result<(), LogError> {
-        if self.poisoned.load(Ordering::Acquire) { Err(LogError::Poisoned) } else { Ok(()) }
+        if self.is_poisoned() { Err(LogError::Poisoned) } else { Ok(()) }
     }
 
     pub(crate) fn poison(&self, error: LogError) -> LogError {

@@ -64,7 +64,7 @@ fn crash_and_check(
     assert!(kept <= records.len(), "seed {seed}: records that nobody wrote");
     records.truncate(kept);
     assert_eq!(&read(&log), records, "seed {seed}");
-    assert_eq!(log.verify().unwrap() as usize, kept);
+    assert_eq!(log.verify().unwrap().record_count as usize, kept);
     // What a start has told is safe.
     disk.crash(random)
 }
@@ -97,8 +97,10 @@ fn a_flipped_bit_below_the_synced_lsn_never_passes() {
                 assert!(contents.len() >= synced, "seed {seed} bit {bit}");
                 assert_eq!(contents, records[..contents.len()], "seed {seed} bit {bit}");
             }
-            Err(LogError::Corrupt { segment, .. }) => assert_eq!(segment, hit.name, "seed {seed} bit {bit}"),
-            Err(LogError::Version { segment, .. }) => assert_eq!(segment, hit.name),
+            Err(LogError::Corrupt { file: segment, .. }) => {
+                assert_eq!(segment, hit.name, "seed {seed} bit {bit}")
+            }
+            Err(LogError::Version { file: segment, .. }) => assert_eq!(segment, hit.name),
             Err(other) => panic!("seed {seed}: {other}"),
         }
     }
