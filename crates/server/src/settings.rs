@@ -8,6 +8,7 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 use warren_engine::broker::ConfirmLevel;
 use warren_engine::cache::settings::AppendFsync;
+use warren_units::bounds::BODY_MEMORY_BYTES;
 
 /// The file that is read where no other is named.
 const CONFIG_FILE_NAME: &str = "warren.toml";
@@ -40,6 +41,9 @@ pub struct Flags {
     /// What a publisher's confirm waits for.
     #[arg(long, env = "WARREN_PUBLISHER_CONFIRMS", value_name = "synced|written")]
     publisher_confirms: Option<String>,
+    /// Memory for the bodies of messages in queues, e.g. 512mb; past it they are read back from the log.
+    #[arg(long, env = "WARREN_BODY_MEMORY", value_name = "SIZE")]
+    body_memory: Option<String>,
     /// How sockets are driven.
     #[arg(long, env = "WARREN_IO_DRIVER", value_name = "auto|uring|epoll")]
     io_driver: Option<String>,
@@ -63,6 +67,7 @@ pub struct Settings {
     pub io_threads: usize,
     pub append_fsync: AppendFsync,
     pub publisher_confirms: ConfirmLevel,
+    pub body_memory_bytes: u64,
     pub io_driver: DriverChoice,
     pub password: String,
 }
@@ -93,6 +98,11 @@ impl Flags {
                 "written" => ConfirmLevel::Written,
                 _ => return Err(unknown("publisher-confirms", &confirms, "synced or written")),
             },
+            body_memory_bytes: match self.body_memory.or(file.body_memory) {
+                None => BODY_MEMORY_BYTES,
+                Some(size) => size_bytes(&size)
+                    .ok_or_else(|| unknown("body-memory", &size, "a number with b, kb, mb or gb"))?,
+            },
             io_driver: match driver.as_str() {
                 "auto" => DriverChoice::Auto,
                 "uring" => DriverChoice::Uring,
@@ -102,6 +112,19 @@ impl Flags {
             password: self.requirepass.or(file.requirepass).unwrap_or_default(),
         })
     }
+}
+
+/// `256mb`, in Redis's units: powers of 1024.
+fn size_bytes(text: &str) -> Option<u64> {
+    let digits = text.trim_end_matches(|letter: char| letter.is_ascii_alphabetic());
+    let factor: u64 = match text[digits.len()..].to_ascii_lowercase().as_str() {
+        "" | "b" => 1,
+        "kb" => 1 << 10,
+        "mb" => 1 << 20,
+        "gb" => 1 << 30,
+        _ => return None,
+    };
+    digits.parse::<u64>().ok()?.checked_mul(factor)
 }
 
 fn unknown(setting: &str, value: &str, known: &str) -> String {
@@ -124,6 +147,15 @@ fn read_file(named: Option<&PathBuf>) -> Result<Flags, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn sizes_have_units() {
+        let sizes = [("4mb", Some(4 << 20)), ("10", Some(10)), ("1KB", Some(1024)), ("2gb", Some(2 << 30))];
+        let wrong = [("", None), ("mb", None), ("4tb", None), ("-1", None), ("99999999999gb", None)];
+        for (text, size) in sizes.into_iter().chain(wrong) {
+            assert_eq!(size_bytes(text), size, "{text}");
+        }
+    }
 
     #[test]
     fn a_flag_wins_over_the_file_and_the_file_over_the_default() {

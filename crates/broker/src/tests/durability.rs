@@ -66,7 +66,10 @@ fn a_malformed_record_is_an_error() {
     use warren_units::varint::Cursor;
     let mut world = World::new();
     for bytes in [&[0xff][..], &[0x83, 9], &[0x87, 1, 1, 1, 0], &[0x86, 0, 0, 0, 0, 2, 0, 0, 0, 0]] {
-        let replayed = world.broker.replay(warren_units::Lsn(1), &mut Cursor::new(bytes), &mut |_| None);
+        let mut framed = (bytes.len() as u32).to_le_bytes().to_vec();
+        framed.extend([0; 4].iter().chain(bytes));
+        let (record, _) = warren_units::Record::parse(warren_units::Lsn(1), &framed).unwrap();
+        let replayed = world.broker.replay(&record, &mut Cursor::new(record.effects));
         assert!(replayed.is_err(), "{bytes:?}");
     }
 }
