@@ -56,7 +56,9 @@ struct FrozenHeld {
 /// How far a checkpoint has come.
 pub(crate) struct Walk {
     place: Place,
-    /// What was frozen before its turn, and pieces of topology that were finished in a hurry.
+    /// Pieces of topology that were finished in a hurry.
+    topology: Vec<Part>,
+    /// What was frozen before its turn. Behind all topology.
     early: Vec<Part>,
 }
 
@@ -112,7 +114,7 @@ impl State {
             let mut rope = Rope::new();
             walk.place = self.write_topology(&walk.place, &mut rope, &mut usize::MAX.clone());
             if !rope.is_empty() {
-                walk.early.push(Part(Content::Effects(rope)));
+                walk.topology.push(Part(Content::Effects(rope)));
             }
         }
         self.walk = Some(walk);
@@ -218,8 +220,8 @@ impl Broker {
         let mut rope = Rope::new();
         let newest_queue = self.state.newest_recorded_id();
         Effect::NumbersRestored { newest_queue }.encode(rope.bytes_mut());
-        let early = vec![Part(Content::Effects(rope))];
-        self.state.walk = Some(Box::new(Walk { place: Place::Exchanges(0), early }));
+        let topology = vec![Part(Content::Effects(rope))];
+        self.state.walk = Some(Box::new(Walk { place: Place::Exchanges(0), topology, early: Vec::new() }));
     }
 
     /// Appends what comes next of the view, looking at about `budget` exchanges, queues, bindings and channels.
@@ -227,7 +229,7 @@ impl Broker {
     pub fn checkpoint_step(&mut self, budget: usize, parts: &mut Vec<Part>) -> bool {
         let mut budget = budget.max(1);
         let Some(mut walk) = self.state.walk.take() else { return true };
-        parts.append(&mut walk.early);
+        parts.append(&mut walk.topology);
         if walk.place.is_topology() {
             let mut rope = Rope::new();
             walk.place = self.state.write_topology(&walk.place, &mut rope, &mut budget);
@@ -235,6 +237,7 @@ impl Broker {
             self.state.walk = Some(walk);
             return false;
         }
+        parts.append(&mut walk.early);
         while budget > 0 {
             budget -= 1;
             walk.place = match walk.place {

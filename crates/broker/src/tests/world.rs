@@ -99,6 +99,21 @@ impl World {
         count
     }
 
+    /// No body can be read; answers for each fetch whether that matters.
+    pub fn lose_fetches(&mut self) -> Vec<bool> {
+        let mut failed = Vec::new();
+        for fetch in std::mem::take(&mut self.fetches) {
+            let bodies = vec![None; fetch.names().len()];
+            self.step(|broker, step| failed.push(broker.fetched(step, &fetch, &bodies).is_err()));
+        }
+        failed
+    }
+
+    /// Bytes of all bodies in the log.
+    pub fn log_body_bytes(&self) -> usize {
+        self.log.iter().map(|logged| logged.bodies.len()).sum()
+    }
+
     /// One body in the log.
     pub fn body(&self, name: BodyName) -> Bytes {
         let logged = self.log.iter().find(|logged| logged.lsn == name.lsn).unwrap();
@@ -272,18 +287,23 @@ impl World {
         incoming.iter().map(|incoming| shown(incoming, &reader.bytes)).collect()
     }
 
-    /// What a crash leaves: a new broker that has replayed the log.
-    pub fn crashed(&self) -> World {
-        let mut world = World::with(self.settings.clone());
-        world.now = self.now;
-        for logged in &self.log {
+    /// Applies the log to a broker, all but its first records.
+    pub fn replay_into(&self, broker: &mut Broker, skipped: usize) {
+        for logged in &self.log[skipped..] {
             let (record, rest) = Record::parse(logged.lsn, &logged.bytes).unwrap();
             assert!(rest.is_empty());
             let mut cursor = Cursor::new(record.effects);
             while !cursor.is_empty() {
-                world.broker.replay(&record, &mut cursor).unwrap();
+                broker.replay(&record, &mut cursor).unwrap();
             }
         }
+    }
+
+    /// What a crash leaves: a new broker that has replayed the log.
+    pub fn crashed(&self) -> World {
+        let mut world = World::with(self.settings.clone());
+        world.now = self.now;
+        self.replay_into(&mut world.broker, 0);
         assert_eq!(world.broker.body_memory_bytes(), 0, "replay needs no body");
         assert_eq!(world.broker.state_hash(), self.broker.state_hash(), "replay gives what was live");
         world.broker.recovered(world.now, false);
