@@ -4,7 +4,7 @@
 //! Nothing here reads a clock, a socket or a file. Volatile state (connections, channels, consumers, what
 //! they hold) lives here; what a restart must find again lives in [`State`].
 
-use crate::apply::{Bodies, ReplayError};
+use crate::apply::ReplayError;
 use crate::channel::Channel;
 use crate::connection::{ChannelSlot, Connection, PeerInfo};
 use crate::consumer::Consumer;
@@ -12,6 +12,7 @@ use crate::dead_letter::DeadLetter;
 use crate::deadlines::Deadlines;
 use crate::generated::Generated;
 use crate::names::{Name, NameMap, name_map};
+use crate::paging::Fetch;
 use crate::ready::Ready;
 use crate::refusal::Refusal;
 use crate::settings::Settings;
@@ -22,7 +23,7 @@ use std::collections::VecDeque;
 use warren_access::Access;
 use warren_amqp::{ConnectionError, Method, MethodId, PROTOCOL_HEADER, Payload, RawProperties, encode};
 use warren_units::varint::Cursor;
-use warren_units::{Gate, Lsn, PeerId, Progress, Step, UnixMillis};
+use warren_units::{Gate, PeerId, Progress, Record, Step, UnixMillis};
 
 /// One request of a client, decoded.
 #[derive(Clone, Copy, Debug)]
@@ -85,6 +86,12 @@ pub struct Broker {
     /// Why publishers are asked to stop, while they are.
     pub(crate) blocked: Option<String>,
     pub(crate) scratch: Vec<u8>,
+    /// Bodies that queues have asked for since somebody took the questions.
+    pub(crate) fetches: Vec<Fetch>,
+    /// Channels that may run what they postponed.
+    pub(crate) woken: Vec<u32>,
+    /// Channels that postpone.
+    pub(crate) postponed_count: usize,
     garbage: Vec<Garbage>,
 }
 
@@ -105,6 +112,9 @@ impl Broker {
             counters: Counters::default(),
             blocked: None,
             scratch: Vec::new(),
+            fetches: Vec::new(),
+            woken: Vec::new(),
+            postponed_count: 0,
             garbage: Vec::new(),
             settings,
         }
@@ -244,13 +254,8 @@ impl Broker {
     }
 
     /// Applies one effect of a record as it is read back.
-    pub fn replay(
-        &mut self,
-        lsn: Lsn,
-        cursor: &mut Cursor<'_>,
-        bodies: Bodies<'_>,
-    ) -> Result<(), ReplayError> {
-        self.state.replay(lsn, cursor, bodies)
+    pub fn replay(&mut self, record: &Record<'_>, cursor: &mut Cursor<'_>) -> Result<(), ReplayError> {
+        self.state.replay(record, cursor)
     }
 
     /// All records are replayed. After an unclean end nobody knows what clients have seen: every message
@@ -281,8 +286,12 @@ impl Broker {
 
     /// Ends a step: what queues gave up in it goes where they say.
     #[inline]
-    fn finish(&mut self, step: &mut Step<'_>) {
+    pub(crate) fn finish(&mut self, step: &mut Step<'_>) {
         if !self.dead_letters.is_empty() {
+            self.publish_dead_letters(step);
+        }
+        while !self.woken.is_empty() {
+            self.run_woken(step);
             self.publish_dead_letters(step);
         }
     }

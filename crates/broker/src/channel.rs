@@ -2,6 +2,7 @@
 
 use crate::confirms::Confirms;
 use crate::names::Name;
+use crate::postponed::Postponed;
 use crate::state::Targets;
 use crate::transaction::Transaction;
 use crate::unacked::Unacked;
@@ -32,6 +33,10 @@ pub struct Channel {
     pub route: Route,
     pub reply_consumer: Option<ReplyConsumer>,
     pub counters: ChannelCounters,
+    /// What it sent since a basic.get that waits for a body.
+    pub postponed: Option<Box<Postponed>>,
+    /// Which checkpoint has what its client holds, see [`crate::checkpoint`].
+    pub generation: u64,
 }
 
 /// Since the channel was opened, for the management API.
@@ -104,6 +109,8 @@ impl Channel {
             route: Route::default(),
             reply_consumer: None,
             counters: ChannelCounters::default(),
+            postponed: None,
+            generation: 0,
         }
     }
 

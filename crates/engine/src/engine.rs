@@ -2,13 +2,14 @@
 //! record.
 
 use crate::bridge;
+use bytes::Bytes;
 use warren_amqp::ConnectionError;
-use warren_broker::{Broker, Request};
+use warren_broker::{Broker, Fetch, Request};
 use warren_cache::keyspace::KeyspaceGarbage;
 use warren_cache::{Cache, commands};
 use warren_resp::{Args, Reply};
 use warren_units::peers::Collected;
-use warren_units::{Batch, Gate, LoopId, Lsn, Outbox, PeerId, Peers, Progress, Step, UnixMillis};
+use warren_units::{Batch, BodyName, Gate, LoopId, Lsn, Outbox, PeerId, Peers, Progress, Step, UnixMillis};
 
 /// What one tick does at most of each kind of work that time asks for.
 const TICK_STEP_COUNT_MAX: usize = 200;
@@ -119,9 +120,25 @@ impl Engine {
         self.cache.give_back(&mut step, peer, rope);
     }
 
+    /// Bodies that queues need since the last call: to be read from the log, and given to [`Engine::fetched`].
+    pub fn take_fetches(&mut self) -> Vec<Fetch> {
+        self.broker.take_fetches()
+    }
+
+    /// The bodies of a fetch were read, in the order of its names.
+    ///
+    /// # Errors
+    /// A body that could not be read (`None`), and that is needed.
+    pub fn fetched(&mut self, fetch: &Fetch, bodies: &[Option<Bytes>]) -> Result<(), BodyName> {
+        let (_, broker, mut step) = self.parts();
+        let filled = broker.fetched(&mut step, fetch, bodies);
+        self.end_step();
+        filled
+    }
+
     /// Whether a blocked client has sent so much meanwhile that it should not be read from.
     pub fn is_waiting_full(&self, peer: PeerId) -> bool {
-        self.cache.waiting_size(peer) > WAITING_SIZE_BYTES_MAX
+        self.cache.waiting_size(peer) > WAITING_SIZE_BYTES_MAX || self.broker.is_waiting_full(peer)
     }
 
     /// A RESP client sent what is no RESP: the error, then the end.

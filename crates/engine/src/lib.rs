@@ -16,4 +16,5 @@ pub use engine::{Engine, Garbage, Settings};
 pub use peers::{Address, PeerKind};
 pub use recovery::ReplayError;
 pub use warren_broker as broker;
+pub use warren_broker::Fetch;
 pub use warren_cache as cache;

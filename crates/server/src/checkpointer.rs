@@ -3,11 +3,11 @@
 
 use crate::core::{Core, fail};
 use parking_lot::{Condvar, Mutex};
-use std::sync::Arc;
-use std::sync::mpsc;
+use std::cell::RefCell;
+use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 use warren_log::{CheckpointSummary, CheckpointWriter, Disk, LogError};
-use warren_units::{BodyName, Rope};
+use warren_units::Lsn;
 
 /// Keys or queues that one step takes out of the engine: some 50 to 100 us on memory that is not in a cache.
 const STEP_ENTRY_COUNT: usize = 256;
@@ -128,7 +128,7 @@ fn is_due(core: &Core) -> bool {
 /// Freezes the engine, writes the frozen state with what `begin` gives, and finishes it.
 fn take<'l>(
     core: &'l Core,
-    begin: impl FnOnce(warren_units::Lsn) -> Result<CheckpointWriter<'l>, LogError>,
+    begin: impl FnOnce(Lsn) -> Result<CheckpointWriter<'l>, LogError>,
 ) -> Outcome {
     let at = core.engine().begin_checkpoint();
     let written = begin(at).and_then(|writer| write(core, writer));
@@ -154,11 +154,10 @@ fn write(core: &Core, mut writer: CheckpointWriter<'_>) -> Result<CheckpointSumm
             piece
         };
         let is_last = piece.is_last;
-        let writing = std::cell::RefCell::new(&mut writer);
-        piece.encode(
-            &mut |block: &Rope| writing.borrow_mut().append(block),
-            &mut |name: BodyName, size: u32| writing.borrow_mut().keep_body(name, size),
-        )?;
+        let writing = RefCell::new(&mut writer);
+        piece.encode(&mut |block| writing.borrow_mut().append(block), &mut |name, size| {
+            writing.borrow_mut().keep_body(name, size);
+        })?;
         if is_last {
             return writer.finish();
         }

@@ -1,5 +1,6 @@
 //! What all threads of a server share: the engine under its lock, the log, and who is to be woken.
 
+use crate::fetcher::Fetches;
 use crate::io::Waker;
 use crate::syncer::SyncRequests;
 use parking_lot::{Mutex, MutexGuard};
@@ -17,6 +18,7 @@ pub struct Core {
     engine: Mutex<Engine>,
     pub log: Log,
     pub sync_requests: SyncRequests,
+    pub fetches: Fetches,
     wakers: OnceLock<Vec<Waker>>,
     /// Loops with outputs whose gates are closed: to be woken when the log has come further.
     waiting_loops: AtomicU64,
@@ -29,6 +31,7 @@ impl Core {
             engine: Mutex::new(engine),
             log,
             sync_requests: SyncRequests::default(),
+            fetches: Fetches::default(),
             wakers: OnceLock::new(),
             waiting_loops: AtomicU64::new(0),
             is_stopping: AtomicBool::new(false),

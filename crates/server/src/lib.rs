@@ -8,6 +8,7 @@ pub mod core;
 pub mod ctl;
 pub mod disk;
 mod event_loop;
+mod fetcher;
 pub mod http;
 mod io;
 pub mod serve;

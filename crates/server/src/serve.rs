@@ -5,7 +5,7 @@ use crate::disk::Directory;
 use crate::event_loop::{AMQP_LISTENER, EventLoop, RESP_LISTENER};
 use crate::io::{self, Driver, DriverKind, ListenerTag};
 use crate::settings::Settings;
-use crate::syncer;
+use crate::{fetcher, syncer};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 use std::net::{SocketAddr, TcpListener};
@@ -58,6 +58,8 @@ pub fn serve(settings: &Settings) -> Result<(), String> {
     let each_second = settings.append_fsync != AppendFsync::No;
     let syncing = core.clone();
     let syncer = spawn("syncer", move || syncer::run(&syncing, each_second))?;
+    let fetching = core.clone();
+    let fetcher = spawn("fetcher", move || fetcher::run(&fetching))?;
     let http = crate::http::serve(core.clone(), settings)?;
     announce(settings, kind);
 
@@ -69,6 +71,8 @@ pub fn serve(settings: &Settings) -> Result<(), String> {
         }
     }
     http.stop();
+    core.fetches.stop();
+    let _ = fetcher.join();
     core.sync_requests.stop();
     let _ = syncer.join();
     core.log.close().map_err(|error| error.to_string())
@@ -190,6 +194,7 @@ fn engine_settings(settings: &Settings, loop_count: usize) -> warren_engine::Set
     };
     let broker = warren_engine::broker::Settings {
         publisher_confirms: settings.publisher_confirms,
+        body_memory_bytes: settings.body_memory_bytes,
         ..Default::default()
     };
     warren_engine::Settings { cache, broker, seed: random_u64(), loop_count }
@@ -198,18 +203,12 @@ fn engine_settings(settings: &Settings, loop_count: usize) -> warren_engine::Set
 fn replay(log: &Log, engine: &mut Engine, last: Lsn) -> Result<(), String> {
     let started = Instant::now();
     let mut reported = started;
-    log.replay(Lsn::NONE, |record, bodies| {
+    log.replay(Lsn::NONE, |record, _| {
         if record.lsn.0 % 4096 == 0 && reported.elapsed() > QUIET_REPLAY_TIME_MAX {
             reported = Instant::now();
             println!("warren: replaying the log: {}%", record.lsn.0 * 100 / last.0.max(1));
         }
-        let mut damage = None;
-        let mut body = |ordinal| bodies.read(ordinal).map_err(|error| damage = Some(error)).ok();
-        let replayed = engine.replay(record.lsn, record.effects, &mut body);
-        match damage {
-            Some(error) => Err(Unreadable::Log(error)),
-            None => replayed.map_err(|error| Unreadable::Record(error.to_string())),
-        }
+        engine.replay(&record).map_err(|error| Unreadable::Record(error.to_string()))
     })
     .map_err(|error| match error {
         Unreadable::Log(error) => error.to_string(),

@@ -8,6 +8,7 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 use warren_engine::broker::ConfirmLevel;
 use warren_engine::cache::settings::AppendFsync;
+use warren_units::bounds::BODY_MEMORY_BYTES;
 
 const SEGMENT_SIZE_BYTES_DEFAULT: u64 = 64 << 20;
 const SEGMENT_SIZES_BYTES: std::ops::RangeInclusive<u64> = (1 << 20)..=(1 << 30);
@@ -43,6 +44,9 @@ pub struct Flags {
     /// What a publisher's confirm waits for.
     #[arg(long, env = "WARREN_PUBLISHER_CONFIRMS", value_name = "synced|written")]
     publisher_confirms: Option<String>,
+    /// Memory for the bodies of messages in queues, e.g. 512mb; past it they are read back from the log.
+    #[arg(long, env = "WARREN_BODY_MEMORY", value_name = "SIZE")]
+    body_memory: Option<String>,
     /// How sockets are driven.
     #[arg(long, env = "WARREN_IO_DRIVER", value_name = "auto|uring|epoll")]
     io_driver: Option<String>,
@@ -69,6 +73,7 @@ pub struct Settings {
     pub io_threads: usize,
     pub append_fsync: AppendFsync,
     pub publisher_confirms: ConfirmLevel,
+    pub body_memory_bytes: u64,
     pub io_driver: DriverChoice,
     pub password: String,
     pub segment_size_bytes: u64,
@@ -100,6 +105,11 @@ impl Flags {
                 "written" => ConfirmLevel::Written,
                 _ => return Err(unknown("publisher-confirms", &confirms, "synced or written")),
             },
+            body_memory_bytes: match self.body_memory.or(file.body_memory) {
+                None => BODY_MEMORY_BYTES,
+                Some(size) => size_bytes(&size)
+                    .ok_or_else(|| unknown("body-memory", &size, "a number with b, kb, mb or gb"))?,
+            },
             io_driver: match driver.as_str() {
                 "auto" => DriverChoice::Auto,
                 "uring" => DriverChoice::Uring,
@@ -115,6 +125,19 @@ impl Flags {
             },
         })
     }
+}
+
+/// `256mb`, in Redis's units: powers of 1024.
+fn size_bytes(text: &str) -> Option<u64> {
+    let digits = text.trim_end_matches(|letter: char| letter.is_ascii_alphabetic());
+    let factor: u64 = match text[digits.len()..].to_ascii_lowercase().as_str() {
+        "" | "b" => 1,
+        "kb" => 1 << 10,
+        "mb" => 1 << 20,
+        "gb" => 1 << 30,
+        _ => return None,
+    };
+    digits.parse::<u64>().ok()?.checked_mul(factor)
 }
 
 fn unknown(setting: &str, value: &str, known: &str) -> String {
@@ -155,6 +178,15 @@ fn read_file(named: Option<&PathBuf>) -> Result<Flags, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn sizes_have_units() {
+        let sizes = [("4mb", Some(4 << 20)), ("10", Some(10)), ("1KB", Some(1024)), ("2gb", Some(2 << 30))];
+        let wrong = [("", None), ("mb", None), ("4tb", None), ("-1", None), ("99999999999gb", None)];
+        for (text, size) in sizes.into_iter().chain(wrong) {
+            assert_eq!(size_bytes(text), size, "{text}");
+        }
+    }
 
     #[test]
     fn a_flag_wins_over_the_file_and_the_file_over_the_default() {

@@ -199,6 +199,18 @@ impl<'a> Record<'a> {
         Some((Record { lsn, effects, body_sizes }, rest))
     }
 
+    /// Effects that are not read from a record, such as a checkpoint's: no body comes with them.
+    pub fn without_bodies(lsn: Lsn, effects: &'a [u8]) -> Record<'a> {
+        Record { lsn, effects, body_sizes: &[] }
+    }
+
+    /// Size in bytes of one body of the record.
+    pub fn body_size(&self, ordinal: u32) -> Option<u32> {
+        let start = (ordinal as usize).checked_mul(4)?;
+        let size = self.body_sizes.get(start..start.checked_add(4)?)?;
+        Some(u32::from_le_bytes(size.try_into().ok()?))
+    }
+
     /// Sizes in bytes of the record's bodies, by ordinal.
     pub fn body_sizes(&self) -> impl ExactSizeIterator<Item = u32> + 'a {
         self.body_sizes.chunks_exact(4).map(|size| u32::from_le_bytes([size[0], size[1], size[2], size[3]]))
@@ -228,6 +240,7 @@ mod tests {
         let (first, rest) = Record::parse(Lsn(7), &effects).unwrap();
         assert_eq!(first.effects, b"first");
         assert_eq!(first.body_sizes().collect::<Vec<_>>(), [6, 20_000]);
+        assert_eq!([0, 1, 2, u32::MAX].map(|at| first.body_size(at)), [Some(6), Some(20_000), None, None]);
         let (second, rest) = Record::parse(Lsn(8), rest).unwrap();
         assert_eq!((second.effects, second.body_sizes().len(), rest.len()), (&b"second"[..], 0, 0));
         assert_eq!(taken.bodies().len(), 20_006);

@@ -144,9 +144,11 @@ impl EventLoop {
         self.work.deadline = engine.next_deadline();
         engine.loops_to_wake(self.id).for_each(|loop_id| core.wake(loop_id));
         let garbage = engine.take_garbage();
+        let fetches = engine.take_fetches();
         let batch = engine.take_batch();
         let reservation = batch.map(|batch| core.log.reserve(batch).unwrap_or_else(|error| fail(&error)));
         drop(engine);
+        core.fetches.push(fetches);
         drop(garbage);
         reservation
     }
@@ -187,6 +189,7 @@ impl EventLoop {
                 for request in incoming {
                     receive_amqp(engine, peer, data, request);
                 }
+                pause = engine.is_waiting_full(peer);
             }
         }
         input.consume(decoded.consumed);

@@ -52,7 +52,7 @@ pub(in crate::methods) fn handle(
         properties,
         body: content.body,
         strict: false,
-        moved_from: None,
+        stored: None,
     };
     let accepted = deliver(call, route, &publication, publish.mandatory);
     confirm(call, accepted);
@@ -77,7 +77,7 @@ pub(in crate::methods) fn commit(call: &mut Call<'_, '_>, buffered: &BufferedPub
         properties: buffered.properties(),
         body: buffered.body(),
         strict: false,
-        moved_from: None,
+        stored: None,
     };
     deliver(call, route, &publication, buffered.mandatory).rejected
 }
