@@ -1,5 +1,8 @@
 //! Facts about the process that the cache cannot know itself. INFO and CLIENT show them.
 
+/// Brings the facts that change up to date. The server gives it; commands that show the facts call it first.
+pub type Refresh = Box<dyn FnMut(&mut ProcessFacts) + Send>;
+
 /// Filled in from outside; the cache only reads it.
 #[derive(Clone, Debug, Default)]
 pub struct ProcessFacts {

@@ -102,7 +102,7 @@ impl Engine {
         let mut step =
             Step { now: self.now, batch: &mut self.batch, peers: &mut self.peers, progress: self.progress };
         self.cache.run(&mut step, &mut host, peer, requests, &mut rope);
-        self.cache.give_back(&mut step, peer, rope);
+        self.cache.end_run(&mut step, peer, rope);
     }
 
     /// Whether a blocked client has sent so much meanwhile that it should not be read from.

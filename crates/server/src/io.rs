@@ -59,6 +59,8 @@ pub enum Event {
         token: Token,
         listener: ListenerTag,
         peer: SocketAddr,
+        /// This end: which of the machine's addresses the client has called.
+        local: SocketAddr,
     },
     /// Bytes were appended to the connection's input.
     Received {

@@ -3,7 +3,9 @@
 use crate::core::{Core, LOOP_COUNT_MAX, now};
 use crate::disk::Directory;
 use crate::event_loop::{AMQP_LISTENER, EventLoop, RESP_LISTENER};
+use crate::hands::{self, Hands};
 use crate::io::{self, Driver, DriverKind, ListenerTag};
+use crate::process;
 use crate::settings::Settings;
 use crate::syncer;
 use signal_hook::consts::{SIGINT, SIGTERM};
@@ -13,7 +15,6 @@ use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 use warren_engine::Engine;
-use warren_engine::cache::settings::AppendFsync;
 use warren_log::{Log, LogError, LogOptions};
 use warren_units::{LoopId, Lsn};
 
@@ -23,7 +24,7 @@ const QUIET_REPLAY_TIME_MAX: Duration = Duration::from_secs(1);
 /// How long a port in use is tried again.
 const BIND_TIME_MAX: Duration = Duration::from_millis(500);
 
-/// Runs the server until SIGTERM or SIGINT.
+/// Runs the server until SIGTERM, SIGINT or SHUTDOWN.
 ///
 /// # Errors
 /// One line for the operator.
@@ -35,29 +36,32 @@ pub fn serve(settings: &Settings) -> Result<(), String> {
     let kind = io::choose(settings.io_driver).map_err(|error| format!("cannot drive sockets: {error}"))?;
     let mut signals =
         Signals::new([SIGTERM, SIGINT]).map_err(|error| format!("cannot take signals: {error}"))?;
+    core.set_stop_handle(signals.handle());
+    let (hands, hand_threads) = hands::start(&core)?;
     let (sender, receiver) = mpsc::channel();
     let mut loops = Vec::new();
     for index in 0..loop_count {
         let id = LoopId(index as u16);
         let own: Vec<_> =
             listeners.iter_mut().filter_map(|(tag, sockets)| Some((*tag, sockets.pop()?))).collect();
-        let (core, sender) = (core.clone(), sender.clone());
-        let body = move || run_loop(core, id, kind, own, &sender);
+        let (core, hands, sender) = (core.clone(), hands.clone(), sender.clone());
+        let body = move || run_loop(core, id, kind, own, hands, &sender);
         loops.push(spawn(&format!("loop-{index}"), body)?);
     }
-    drop(sender);
+    drop((hands, sender));
     let mut wakers = vec![None; loop_count];
     for (id, waker) in receiver.iter().take(loop_count) {
         let waker = waker.map_err(|error: std::io::Error| format!("cannot start an I/O loop: {error}"))?;
         wakers[usize::from(id)] = Some(waker);
     }
     core.set_wakers(wakers.into_iter().flatten().collect());
-    let each_second = settings.append_fsync != AppendFsync::No;
+    core.sync_requests.set_append_fsync(settings.append_fsync);
     let syncing = core.clone();
-    let syncer = spawn("syncer", move || syncer::run(&syncing, each_second))?;
+    let syncer = spawn("syncer", move || syncer::run(&syncing))?;
     let http = crate::http::serve(core.clone(), settings)?;
     announce(settings, kind);
 
+    // A signal, or SHUTDOWN.
     signals.forever().next();
     core.stop();
     for running in loops {
@@ -65,13 +69,14 @@ pub fn serve(settings: &Settings) -> Result<(), String> {
             return Err(format!("an I/O loop failed: {error}"));
         }
     }
+    hand_threads.join();
     http.stop();
     core.sync_requests.stop();
     let _ = syncer.join();
     core.log.close().map_err(|error| error.to_string())
 }
 
-fn spawn<T: Send + 'static>(
+pub fn spawn<T: Send + 'static>(
     name: &str,
     body: impl FnOnce() -> T + Send + 'static,
 ) -> Result<thread::JoinHandle<T>, String> {
@@ -88,6 +93,7 @@ fn run_loop(
     id: LoopId,
     kind: DriverKind,
     listeners: Vec<(ListenerTag, TcpListener)>,
+    hands: Hands,
     started: &mpsc::Sender<Started>,
 ) -> std::io::Result<()> {
     let opened = io::open(kind).and_then(|mut driver| {
@@ -105,7 +111,7 @@ fn run_loop(
     };
     let _ = started.send((id.0, Ok(driver.waker())));
     core.wait_until_started();
-    EventLoop::new(core, id, driver).run()
+    EventLoop::new(core, id, driver, hands).run()
 }
 
 type Listeners = Vec<(ListenerTag, Vec<TcpListener>)>;
@@ -171,6 +177,9 @@ fn recover(settings: &Settings, loop_count: usize) -> Result<Core, String> {
     // The first write finds its segment made; later ones are made ahead by the syncing thread.
     log.prepare().map_err(|error| error.to_string())?;
     engine.recovered(recovery.last, now(), recovery.was_closed);
+    let log = Arc::new(log);
+    let (facts, refresh) = process::facts(settings, loop_count, log.clone());
+    engine.cache_mut().shared.set_process(facts, refresh);
     Ok(Core::new(engine, log))
 }
 

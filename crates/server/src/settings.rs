@@ -65,6 +65,8 @@ pub struct Settings {
     pub publisher_confirms: ConfirmLevel,
     pub io_driver: DriverChoice,
     pub password: String,
+    /// The file that was read, if one was.
+    pub config_file: Option<PathBuf>,
 }
 
 impl Flags {
@@ -73,7 +75,7 @@ impl Flags {
     /// # Errors
     /// One line for the operator: which setting, and what is wrong with it.
     pub fn decide(self) -> Result<Settings, String> {
-        let file = read_file(self.config.as_ref())?;
+        let (config_file, file) = read_file(self.config.as_ref())?;
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let append_fsync = self.appendfsync.or(file.appendfsync).unwrap_or_else(|| "everysec".to_owned());
         let confirms =
@@ -100,6 +102,7 @@ impl Flags {
                 _ => return Err(unknown("io-driver", &driver, "auto, uring or epoll")),
             },
             password: self.requirepass.or(file.requirepass).unwrap_or_default(),
+            config_file,
         })
     }
 }
@@ -108,17 +111,19 @@ fn unknown(setting: &str, value: &str, known: &str) -> String {
     format!("{setting} is '{value}', but must be {known}")
 }
 
-fn read_file(named: Option<&PathBuf>) -> Result<Flags, String> {
+/// The settings file and what it says; nothing where there is none.
+fn read_file(named: Option<&PathBuf>) -> Result<(Option<PathBuf>, Flags), String> {
     let default = PathBuf::from(CONFIG_FILE_NAME);
     let path = named.unwrap_or(&default);
     let text = match std::fs::read_to_string(path) {
         Ok(text) => text,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound && named.is_none() => {
-            return Ok(Flags::default());
+            return Ok((None, Flags::default()));
         }
         Err(error) => return Err(format!("cannot read {}: {error}", path.display())),
     };
-    toml::from_str(&text).map_err(|error| format!("{}: {}", path.display(), error.message()))
+    let flags = toml::from_str(&text).map_err(|error| format!("{}: {}", path.display(), error.message()))?;
+    Ok((Some(path.clone()), flags))
 }
 
 #[cfg(test)]
@@ -135,6 +140,7 @@ mod tests {
         let settings = flags.decide().unwrap();
         assert_eq!((settings.resp_port, settings.amqp_port, settings.http_port), (8000, 7001, 15672));
         assert_eq!(settings.append_fsync, AppendFsync::Always);
+        assert_eq!(settings.config_file, Some(path.clone()));
         std::fs::write(&path, "no-such-setting = 1\n").unwrap();
         let flags = Flags { config: Some(path), ..Flags::default() };
         assert!(flags.decide().unwrap_err().contains("no-such-setting"));

@@ -59,6 +59,7 @@ impl Lines {
 }
 
 fn info(context: &mut Context<'_, '_>, args: Args<'_>) -> Result<(), CommandError> {
+    context.shared.refresh_process();
     let wants = |name: &str, is_default: bool| {
         args.len() == 1 && is_default
             || args.from(1).iter().any(|wanted| {
