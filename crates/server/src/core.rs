@@ -156,6 +156,13 @@ pub fn now() -> UnixMillis {
 
 /// The log can no longer be trusted: says why and ends the process. No gated output has left.
 pub fn fail(error: &dyn std::fmt::Display) -> ! {
+    static HAS_FAILED: AtomicBool = AtomicBool::new(false);
+    if HAS_FAILED.swap(true, Ordering::SeqCst) {
+        // Others fail because the first one did. What that was is said once.
+        loop {
+            std::thread::park();
+        }
+    }
     eprintln!("warren: fatal: {error}");
     std::process::exit(1);
 }
