@@ -242,6 +242,19 @@ def test_a_confirm_comes_after_the_sync(slow_server):
         assert time.monotonic() - start < SYNC_SECONDS / 2
 
 
+def test_a_confirm_of_the_written_level_does_not_wait(slow_server):
+    pika = pytest.importorskip("pika")
+    server = slow_server("no", publisher_confirms="written")
+    with pika.BlockingConnection(pika.ConnectionParameters("127.0.0.1", server.amqp_port)) as connection:
+        channel = connection.channel()
+        channel.queue_declare("durable", durable=True)
+        channel.confirm_delivery()
+        start = time.monotonic()
+        for size in (10, 10, 3_000_000):
+            channel.basic_publish("", "durable", b"x" * size, pika.BasicProperties(delivery_mode=2))
+        assert time.monotonic() - start < SYNC_SECONDS
+
+
 def test_writes_beside_a_confirm_do_not_wait_for_its_sync(slow_server, connect):
     """`everysec` waits for the write alone, also while a publisher waits for the disk."""
     pika = pytest.importorskip("pika")
