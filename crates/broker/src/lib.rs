@@ -63,6 +63,7 @@ pub use exchanges::EXCHANGE_TYPES;
 pub use names::Name;
 pub use pages::{BindingRow, ChannelRow, ConnectionRow, ConsumerRow, ExchangeRow, Overview, Page, QueueRow};
 pub use paging::Fetch;
+pub use publish::BridgePublished;
 pub use queue::QueueCounters;
 pub use refusal::Refusal;
 pub use settings::Settings;

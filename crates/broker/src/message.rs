@@ -37,7 +37,7 @@ pub struct MessageParts<'a> {
     pub published_at: UnixMillis,
     /// The record that made it durable; [`Lsn::NONE`] for a message that no durable queue took.
     pub lsn: Lsn,
-    /// Its record holds effects of both protocols: deliveries wait for *synced*.
+    /// Deliveries wait for *synced*: its record holds effects of both protocols, of which one asks for it.
     pub strict: bool,
     /// Where its body is in the log, if it is there.
     pub name: Option<BodyName>,

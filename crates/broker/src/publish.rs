@@ -2,6 +2,7 @@
 //! and where a consumer is waiting it never enters the queue's list.
 
 use crate::broker::Broker;
+use crate::confirms::ConfirmLevel;
 use crate::dead_letter::{DeadLetter, Reason};
 use crate::effects::{BodyAt, Placements, record_published};
 use crate::exchange::Routed;
@@ -12,7 +13,7 @@ use crate::ready::{Entry, Position};
 use crate::refusal::{Refusal, Resource};
 use crate::state::Targets;
 use warren_amqp::{Payload, RawProperties, ReplyCode, ShortStr};
-use warren_units::{BodyName, Lsn, Step};
+use warren_units::{BodyName, Gate, Lsn, Step};
 
 /// A message on its way into queues.
 #[derive(Clone, Copy)]
@@ -21,7 +22,7 @@ pub(crate) struct Publication<'a> {
     pub routing_key: ShortStr<'a>,
     pub properties: RawProperties<'a>,
     pub body: Payload<'a>,
-    /// The step's record holds effects of both protocols.
+    /// Deliveries wait until the record is synced: it holds effects of both protocols, of which one asks for it.
     pub strict: bool,
     /// Its body is in the log already: it has been in a queue.
     pub stored: Option<StoredBody>,
@@ -58,6 +59,15 @@ pub(crate) struct Accepted {
     pub recorded: bool,
     /// A full queue refused it.
     pub rejected: bool,
+}
+
+/// What became of a message from the other protocol.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct BridgePublished {
+    /// Queues that took it.
+    pub queue_count: usize,
+    /// What the publisher's reply waits for, as a confirm would.
+    pub gate: Gate,
 }
 
 impl Broker {
@@ -244,14 +254,16 @@ impl Broker {
     }
 
     /// Publishes a persistent message into the default virtual host, in the step's record beside effects of
-    /// the other protocol. Answers how many queues took it.
+    /// the other protocol. Whoever sees the message waits for the stricter of both protocols' settings:
+    /// `is_always` is the other's.
     pub fn publish_from_bridge(
         &mut self,
         step: &mut Step<'_>,
         exchange: &[u8],
         routing_key: &[u8],
         body: Payload<'_>,
-    ) -> Result<usize, Refusal> {
+        is_always: bool,
+    ) -> Result<BridgePublished, Refusal> {
         const PERSISTENT: &[u8] = &[0x10, 0, 2];
         self.check_publish(exchange, routing_key, body.len() as u64)?;
         let (Some(exchange), Some(routing_key)) = (ShortStr::new(exchange), ShortStr::new(routing_key))
@@ -259,7 +271,8 @@ impl Broker {
             unreachable!("check_publish measured both");
         };
         let properties = RawProperties::trusted(PERSISTENT);
-        let publication = Publication { exchange, routing_key, properties, body, strict: true, stored: None };
+        let strict = is_always || self.settings.publisher_confirms == ConfirmLevel::Synced;
+        let publication = Publication { exchange, routing_key, properties, body, strict, stored: None };
         let slot = self.state.exchange_named(0, &exchange).expect("check_publish found it");
         let targets = self.route(slot, &publication);
         let accepted = self.enqueue(step, &publication, &targets);
@@ -267,7 +280,14 @@ impl Broker {
         if !self.dead_letters.is_empty() {
             self.publish_dead_letters(step);
         }
-        Ok(if accepted.rejected { 0 } else { targets.len() })
+        let queue_count = if accepted.rejected { 0 } else { targets.len() };
+        let mut gate = Gate::OPEN;
+        if accepted.recorded && strict {
+            let lsn = step.batch.next_lsn();
+            step.batch.want_sync(lsn);
+            gate = Gate::synced(lsn);
+        }
+        Ok(BridgePublished { queue_count, gate })
     }
 
     pub(crate) fn route(&self, exchange: u32, publication: &Publication<'_>) -> Targets {

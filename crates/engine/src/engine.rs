@@ -117,7 +117,7 @@ impl Engine {
         let mut step =
             Step { now: self.now, batch: &mut self.batch, peers: &mut self.peers, progress: self.progress };
         self.cache.run(&mut step, &mut host, peer, requests, &mut rope);
-        self.cache.give_back(&mut step, peer, rope);
+        self.cache.end_run(&mut step, peer, rope);
     }
 
     /// Bodies that queues need since the last call: to be read from the log, and given to [`Engine::fetched`].

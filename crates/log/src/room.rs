@@ -45,6 +45,11 @@ impl Log {
         self.options.segment_size_bytes / SETTLING_ROOM_DIVISOR
     }
 
+    /// As [`Log::has_room_for`], but makes none.
+    pub fn fits(&self, size: u64) -> bool {
+        batch_span_bytes(size, 0) <= self.contiguous_room.load(Ordering::Relaxed)
+    }
+
     /// Preallocated bytes that no batch has taken yet.
     pub fn room_bytes(&self) -> u64 {
         let tail = lock(&self.tail);

@@ -24,6 +24,9 @@ pub struct Span {
 
 const SHARED: u32 = u32::MAX;
 
+/// Once this much of an announced string has arrived, memory is reserved for all of it.
+const TRUST_SIZE_BYTES: usize = 1024 * 1024;
+
 /// What one call of [`Decoder::decode`] found: whole commands, in order.
 #[derive(Default, Debug)]
 pub struct Commands {
@@ -40,6 +43,11 @@ impl Commands {
 
     pub fn is_empty(&self) -> bool {
         self.commands.is_empty()
+    }
+
+    /// Bytes in the shared buffers.
+    pub fn shared_size(&self) -> usize {
+        self.shared.iter().map(Bytes::len).sum()
     }
 
     /// Forgets all commands and keeps a bounded amount of memory.
@@ -267,6 +275,11 @@ impl Decoder {
         self.large.as_ref().map_or(0, |(buffer, size)| size + 2 - buffer.len())
     }
 
+    /// How much of the bulk string on its way has arrived; 0 if none is.
+    pub fn arrived_bytes(&self) -> usize {
+        self.large.as_ref().map_or(0, |(buffer, _)| buffer.len())
+    }
+
     fn decode_command(
         &mut self,
         input: &[u8],
@@ -408,7 +421,8 @@ impl Decoder {
         Ok(Some(size))
     }
 
-    /// Moves what has arrived of a large string out of the input. Memory grows as bytes really come.
+    /// Moves what has arrived of a large string out of the input. Memory grows as bytes really come, and all at
+    /// once when much has come: growing further would move it again and again.
     fn fill_large(&mut self, input: &[u8], consumed: &mut usize) -> Result<bool, ProtocolError> {
         self.own_found(&input[*consumed..]);
         *consumed += self.position;
@@ -418,7 +432,8 @@ impl Decoder {
         let rest = &input[*consumed..];
         let arrived = &rest[..rest.len().min(missing)];
         if buffer.capacity() - buffer.len() < arrived.len() {
-            buffer.reserve(missing.min(arrived.len().max(buffer.len()).max(SHARED_SIZE_BYTES_MIN)));
+            let trusted = if buffer.len() >= TRUST_SIZE_BYTES { missing } else { buffer.len() };
+            buffer.reserve(missing.min(arrived.len().max(trusted).max(SHARED_SIZE_BYTES_MIN)));
         }
         buffer.extend_from_slice(arrived);
         *consumed += arrived.len();

@@ -2,18 +2,23 @@
 //!
 //! ```text
 //! wait -> decode (no lock) -> lock: run, collect, reserve -> unlock -> write the log -> send what may leave
+//!         requests.rs         turn.rs                                  records.rs       outputs.rs
 //! ```
 
 mod connection;
+mod outputs;
+mod records;
+mod requests;
 mod turn;
 
 use crate::core::Core;
+use crate::hands::Hands;
 use crate::io::{Driver, Event, ListenerTag, Token};
 use connection::Connection;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use warren_engine::PeerKind;
-use warren_units::LoopId;
+use warren_engine::{Address, PeerKind};
+use warren_units::{LoopId, Lsn, UnixMillis};
 
 /// Listener tags: which protocol is spoken behind a listener.
 pub const RESP_LISTENER: ListenerTag = ListenerTag(0);
@@ -35,14 +40,19 @@ pub struct EventLoop {
     /// By index of the peer: the engine names connections by peer.
     tokens: Vec<Option<Token>>,
     work: turn::Work,
+    /// Threads that take slow work off this one.
+    hands: Hands,
     /// Connections whose outputs wait for the log.
     gated: Vec<Token>,
     is_waiting: bool,
+    /// The newest record that this loop has given to the log.
+    newest_record: Lsn,
+    facts_refreshed_at: UnixMillis,
     stopping_since: Option<Instant>,
 }
 
 impl EventLoop {
-    pub fn new(core: Arc<Core>, id: LoopId, driver: Box<dyn Driver>) -> EventLoop {
+    pub fn new(core: Arc<Core>, id: LoopId, driver: Box<dyn Driver>, hands: Hands) -> EventLoop {
         EventLoop {
             core,
             id,
@@ -51,8 +61,11 @@ impl EventLoop {
             connection_count: 0,
             tokens: Vec::new(),
             work: turn::Work::default(),
+            hands,
             gated: Vec::new(),
             is_waiting: false,
+            newest_record: Lsn::NONE,
+            facts_refreshed_at: UnixMillis(0),
             stopping_since: None,
         }
     }
@@ -86,7 +99,7 @@ impl EventLoop {
     /// Sorts an event into the turn's work.
     fn note(&mut self, event: Event) {
         match event {
-            Event::Accepted { token, listener, peer } => {
+            Event::Accepted { token, listener, peer, local } => {
                 let kind = if listener == RESP_LISTENER { PeerKind::Resp } else { PeerKind::Amqp };
                 let slot = token.slot();
                 if self.connections.len() <= slot {
@@ -94,7 +107,7 @@ impl EventLoop {
                 }
                 self.connections[slot] = Some(Connection::new(token, kind));
                 self.connection_count += 1;
-                self.work.accepted.push((token, kind, peer));
+                self.work.accepted.push((token, kind, Address { remote: peer, local }));
             }
             Event::Received { token } => self.work.received.push(token),
             Event::ReceiveEnded { token } => self.work.ended.push(token),
@@ -102,8 +115,8 @@ impl EventLoop {
                 if let Some(connection) = self.connection(token)
                     && let Some(peer) = connection.peer
                 {
-                    let kind = connection.kind();
-                    self.work.unsent.push((kind, peer, unsent_bytes));
+                    let (kind, unsent) = (connection.kind(), unsent_bytes + connection.outbox.len());
+                    self.work.unsent.push((kind, peer, unsent));
                 }
             }
             Event::Closed { token, .. } => self.work.closed.push(token),

@@ -77,6 +77,8 @@ pub struct Settings {
     pub io_driver: DriverChoice,
     pub password: String,
     pub segment_size_bytes: u64,
+    /// The file that was read, if one was.
+    pub config_file: Option<PathBuf>,
 }
 
 impl Flags {
@@ -85,7 +87,7 @@ impl Flags {
     /// # Errors
     /// One line for the operator: which setting, and what is wrong with it.
     pub fn decide(self) -> Result<Settings, String> {
-        let file = read_file(self.config.as_ref())?;
+        let (config_file, file) = read_file(self.config.as_ref())?;
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let append_fsync = self.appendfsync.or(file.appendfsync).unwrap_or_else(|| "everysec".to_owned());
         let confirms =
@@ -123,6 +125,7 @@ impl Flags {
                     .filter(|size| SEGMENT_SIZES_BYTES.contains(size))
                     .ok_or_else(|| unknown("segment-size", &text, "a size from 1mb to 1gb"))?,
             },
+            config_file,
         })
     }
 }
@@ -144,35 +147,19 @@ fn unknown(setting: &str, value: &str, known: &str) -> String {
     format!("{setting} is '{value}', but must be {known}")
 }
 
-/// A size as Redis's configuration writes it: `100`, `64kb`, `64mb`, `1gb` (powers of 1024; `k`, `m` and `g`
-/// are powers of 1000).
-fn size_bytes(text: &str) -> Option<u64> {
-    let text = text.trim().to_ascii_lowercase();
-    let digits = text.trim_end_matches(|letter: char| !letter.is_ascii_digit());
-    let unit = match &text[digits.len()..] {
-        "" | "b" => 1,
-        "k" => 1000,
-        "kb" => 1 << 10,
-        "m" => 1_000_000,
-        "mb" => 1 << 20,
-        "g" => 1_000_000_000,
-        "gb" => 1 << 30,
-        _ => return None,
-    };
-    digits.parse::<u64>().ok()?.checked_mul(unit)
-}
-
-fn read_file(named: Option<&PathBuf>) -> Result<Flags, String> {
+/// The settings file and what it says; nothing where there is none.
+fn read_file(named: Option<&PathBuf>) -> Result<(Option<PathBuf>, Flags), String> {
     let default = PathBuf::from(CONFIG_FILE_NAME);
     let path = named.unwrap_or(&default);
     let text = match std::fs::read_to_string(path) {
         Ok(text) => text,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound && named.is_none() => {
-            return Ok(Flags::default());
+            return Ok((None, Flags::default()));
         }
         Err(error) => return Err(format!("cannot read {}: {error}", path.display())),
     };
-    toml::from_str(&text).map_err(|error| format!("{}: {}", path.display(), error.message()))
+    let flags = toml::from_str(&text).map_err(|error| format!("{}: {}", path.display(), error.message()))?;
+    Ok((Some(path.clone()), flags))
 }
 
 #[cfg(test)]
@@ -198,6 +185,7 @@ mod tests {
         let settings = flags.decide().unwrap();
         assert_eq!((settings.resp_port, settings.amqp_port, settings.http_port), (8000, 7001, 15672));
         assert_eq!(settings.append_fsync, AppendFsync::Always);
+        assert_eq!(settings.config_file, Some(path.clone()));
         std::fs::write(&path, "no-such-setting = 1\n").unwrap();
         let flags = Flags { config: Some(path), ..Flags::default() };
         assert!(flags.decide().unwrap_err().contains("no-such-setting"));

@@ -2,8 +2,9 @@
 
 use crate::core::{Core, fail};
 use parking_lot::{Condvar, Mutex};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
+use warren_engine::cache::settings::AppendFsync;
 use warren_units::{LoopId, Lsn};
 
 /// How long written records stay unsynced at most while nobody waits (`appendfsync everysec`).
@@ -13,6 +14,10 @@ const SYNC_INTERVAL: Duration = Duration::from_secs(1);
 #[derive(Default)]
 pub struct SyncRequests {
     wanted: AtomicU64,
+    /// Size of the largest batch that is coming and has no room in the log yet.
+    room_wanted: AtomicU64,
+    /// `appendfsync no`: nothing is synced that nobody waits for.
+    leaves_syncs_to_kernel: AtomicBool,
     state: Mutex<State>,
     changed: Condvar,
 }
@@ -34,6 +39,25 @@ impl SyncRequests {
         }
     }
 
+    /// A batch of `size` bytes is coming that does not fit.
+    pub fn want_room(&self, size: u64) {
+        if self.room_wanted.fetch_max(size, Ordering::SeqCst) < size {
+            let state = self.state.lock();
+            if state.is_asleep {
+                self.changed.notify_one();
+            }
+        }
+    }
+
+    /// The setting, as it is now.
+    #[inline]
+    pub fn set_append_fsync(&self, append_fsync: AppendFsync) {
+        let leaves = append_fsync == AppendFsync::No;
+        if self.leaves_syncs_to_kernel.load(Ordering::Relaxed) != leaves {
+            self.leaves_syncs_to_kernel.store(leaves, Ordering::Relaxed);
+        }
+    }
+
     /// The newest record that something waits to see synced.
     pub fn wanted(&self) -> u64 {
         self.wanted.load(Ordering::SeqCst)
@@ -45,10 +69,13 @@ impl SyncRequests {
         self.changed.notify_one();
     }
 
-    /// Sleeps until a sync is wanted or `until` has come; false when the thread is to end.
+    /// Sleeps until a sync or room is wanted, or `until` has come; false when the thread is to end.
     fn sleep(&self, synced: Lsn, until: Instant) -> bool {
         let mut state = self.state.lock();
-        while self.wanted.load(Ordering::SeqCst) <= synced.0 && !state.is_stopping {
+        while self.wanted.load(Ordering::SeqCst) <= synced.0
+            && self.room_wanted.load(Ordering::SeqCst) == 0
+            && !state.is_stopping
+        {
             state.is_asleep = true;
             let timed_out = self.changed.wait_until(&mut state, until).timed_out();
             state.is_asleep = false;
@@ -60,8 +87,8 @@ impl SyncRequests {
     }
 }
 
-/// Runs until [`SyncRequests::stop`]. `each_second`: sync once a second even if nobody waits.
-pub fn run(core: &Core, each_second: bool) {
+/// Runs until [`SyncRequests::stop`].
+pub fn run(core: &Core) {
     let mut next = Instant::now() + SYNC_INTERVAL;
     while core.sync_requests.sleep(core.log.progress().synced, next) {
         let is_due = Instant::now() >= next;
@@ -70,11 +97,17 @@ pub fn run(core: &Core, each_second: bool) {
         }
         let progress = core.log.progress();
         let is_wanted = core.sync_requests.wanted.load(Ordering::SeqCst) > progress.synced.0;
+        let each_second = !core.sync_requests.leaves_syncs_to_kernel.load(Ordering::Relaxed);
         if is_wanted || (is_due && each_second && progress.synced < progress.written) {
             if let Err(error) = core.log.sync() {
                 fail(&error);
             }
             core.wake_waiting(None);
+        }
+        let room = core.sync_requests.room_wanted.swap(0, Ordering::SeqCst);
+        if room > 0 {
+            // Without room on the disk the record itself will be refused, if it comes.
+            core.log.has_room_for(room);
         }
         let was_low = core.log.is_room_low();
         if let Err(error) = core.log.prepare() {

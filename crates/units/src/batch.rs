@@ -166,11 +166,17 @@ impl Batch {
         std::mem::replace(self, next)
     }
 
+    /// Empties a written batch and keeps a bounded part of its memory.
+    pub fn clear(&mut self) {
+        self.effects.clear_keeping(1 << 20);
+        self.bodies.clear_keeping(1 << 20);
+        self.count = 0;
+    }
+
     /// Empties a written batch and gives its memory to this one, if this one has none yet.
     pub fn recycle(&mut self, mut written: Batch) {
         if self.count == 0 && self.open.is_none() {
-            written.effects.clear_keeping(1 << 20);
-            written.bodies.clear_keeping(1 << 20);
+            written.clear();
             self.effects = written.effects;
             self.bodies = written.bodies;
             self.body_sizes = written.body_sizes;

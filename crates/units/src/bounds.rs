@@ -33,6 +33,6 @@ pub const OUTBOX_SIZE_BYTES_HIGH: usize = 1024 * 1024;
 pub const OUTBOX_SIZE_BYTES_LOW: usize = 256 * 1024;
 
 /// Commands that one loop executes in a row before another loop may enter the engine.
-pub const TURN_COMMAND_COUNT_MAX: usize = 4096;
+pub const TURN_COMMAND_COUNT_MAX: usize = 1024;
 /// Engine time one loop holds the lock before it gives way, in microseconds.
 pub const TURN_MICROSECONDS_MAX: u64 = 2_000;

@@ -3,7 +3,7 @@
 use super::world::{World, name};
 use proptest::prelude::*;
 use warren_amqp::methods::*;
-use warren_units::PeerId;
+use warren_units::{Gate, PeerId};
 
 #[test]
 fn durable_things_come_back_and_others_do_not() {
@@ -44,21 +44,32 @@ fn a_delivery_waits_until_its_record_is_written() {
 }
 
 #[test]
-fn a_bridged_message_waits_for_the_sync() {
-    let mut world = World::new();
-    let client = world.client();
-    world.declare(client, "d", true);
-    world.consume(client, "d", "c", true);
-    world.read(client);
-    world.step(|broker, step| {
-        let body = warren_amqp::Payload::Plain(b"1");
-        assert_eq!(broker.publish_from_bridge(step, b"", b"d", body), Ok(1));
-        assert!(broker.publish_from_bridge(step, b"none", b"d", body).is_err());
-    });
-    assert_eq!(world.read(client), [""; 0]);
-    world.sync();
-    assert_eq!(world.read(client), ["c 1 1"]);
-    world.crashed();
+fn a_bridged_message_waits_for_the_stricter_of_both_settings() {
+    use crate::ConfirmLevel::{Synced, Written};
+    for (is_always, confirms, is_strict) in
+        [(false, Written, false), (false, Synced, true), (true, Written, true), (true, Synced, true)]
+    {
+        let mut world = World::new();
+        world.broker.settings.publisher_confirms = confirms;
+        let client = world.client();
+        world.declare(client, "d", true);
+        world.consume(client, "d", "c", true);
+        world.read(client);
+        world.step(|broker, step| {
+            let body = warren_amqp::Payload::Plain(b"1");
+            let lsn = step.batch.next_lsn();
+            let published = broker.publish_from_bridge(step, b"", b"d", body, is_always).unwrap();
+            assert_eq!(published.queue_count, 1);
+            assert_eq!(published.gate, if is_strict { Gate::synced(lsn) } else { Gate::OPEN });
+            assert!(broker.publish_from_bridge(step, b"none", b"d", body, is_always).is_err());
+        });
+        assert_eq!(world.read(client).is_empty(), is_strict, "{is_always} {confirms:?}");
+        if is_strict {
+            world.sync();
+            assert_eq!(world.read(client), ["c 1 1"]);
+        }
+        world.crashed();
+    }
 }
 
 #[test]
