@@ -108,6 +108,16 @@ impl Cache {
         }
     }
 
+    /// Requests of a client that are run soon; [`Keyspace::fetch_announced`] follows when all are announced.
+    /// Nearly every command's first key is its first argument: a wrong guess costs a fetch in vain.
+    pub fn announce<'r>(&mut self, peer: PeerId, requests: impl Iterator<Item = Args<'r>>) {
+        let Some(session) = self.shared.sessions.get(peer) else { return };
+        let database = session.database;
+        for args in requests.filter(|args| args.len() > 1) {
+            self.shared.keyspace.announce(database, args.get(1));
+        }
+    }
+
     fn run_requests<'r>(
         &mut self,
         step: &mut Step<'_>,

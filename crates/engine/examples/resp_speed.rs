@@ -102,7 +102,9 @@ fn take_turns(world: &mut World, requests: &[Vec<u8>]) {
             commands.clear();
             let (consumed, result) = decoder.decode(input, &mut commands, usize::MAX, Limits::default());
             assert!(result.is_ok() && consumed == input.len());
-            world.engine.run_resp(*peer, (0..commands.len()).map(|index| commands.args(index, input)));
+            world.engine.announce_resp(*peer, commands.range(0..commands.len(), input));
+            world.engine.fetch_announced();
+            world.engine.run_resp(*peer, commands.range(0..commands.len(), input));
         }
         let batch = world.engine.take_batch();
         if let Some(batch) = batch {

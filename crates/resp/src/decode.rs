@@ -10,6 +10,7 @@
 use crate::inline::split_words;
 use bytes::{Bytes, BytesMut};
 use std::fmt;
+use std::ops::Range;
 use warren_units::bounds::{
     BULK_SIZE_BYTES_MAX, INLINE_SIZE_BYTES_MAX, MULTIBULK_COUNT_MAX, SHARED_SIZE_BYTES_MIN,
 };
@@ -55,6 +56,12 @@ impl Commands {
     pub fn args<'a>(&'a self, index: usize, input: &'a [u8]) -> Args<'a> {
         let (first, count) = self.commands[index];
         Args { input, spans: &self.spans[first as usize..(first + count) as usize], shared: &self.shared }
+    }
+
+    /// Several commands in order, as [`Commands::args`] answers each.
+    #[inline]
+    pub fn range<'a>(&'a self, range: Range<usize>, input: &'a [u8]) -> impl Iterator<Item = Args<'a>> {
+        range.map(move |index| self.args(index, input))
     }
 
     fn push_shared(&mut self, bytes: Bytes) {
