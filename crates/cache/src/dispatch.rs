@@ -130,6 +130,9 @@ impl Cache {
         session.active_at = step.now;
         self.shared.keyspace.set_access_clock(step.now);
         for args in requests {
+            if step.peers.is_ending(peer) {
+                break;
+            }
             if session.blocked.is_some() {
                 session.waiting_requests.push_back(args.to_owned());
                 continue;
@@ -141,9 +144,6 @@ impl Cache {
             self.finish_step(step);
             if session.subscription_count > 0 {
                 move_own_pushes(step, peer, rope);
-            }
-            if step.peers.is_ending(peer) {
-                break;
             }
         }
         self.shared.sessions.put_back(session);

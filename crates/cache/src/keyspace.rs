@@ -164,6 +164,23 @@ impl Keyspace {
         Place { database, key, hash, slot: table.find(hash, key) }
     }
 
+    /// Looks a key up and marks it as used, in one walk through the table. Answers also whether the entry
+    /// has expired; such a one is not marked.
+    #[inline]
+    pub fn find_and_touch<'a>(&mut self, database: u8, key: &'a [u8], now: UnixMillis) -> (Place<'a>, bool) {
+        let clock = self.access_clock;
+        let table = &mut self.databases[database as usize].table;
+        let hash = table.hash(key);
+        let Some((slot, entry)) = table.find_mut(hash, key) else {
+            return (Place { database, key, hash, slot: None }, false);
+        };
+        let is_expired = entry.expire_at().is_some_and(|deadline| deadline <= now);
+        if !is_expired {
+            entry.set_access_clock(clock);
+        }
+        (Place { database, key, hash, slot: Some(slot) }, is_expired)
+    }
+
     /// A key that is looked up soon: asks the CPU for its bucket. Once all keys of a batch are announced,
     /// [`Keyspace::fetch_announced`] asks for their entries. Each look-up alone waits for two or three cache
     /// misses; announced, they come in side by side.
