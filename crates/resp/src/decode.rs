@@ -260,6 +260,12 @@ impl Decoder {
     ) -> (usize, Result<(), ProtocolError>) {
         let mut consumed = 0;
         while commands.len() < command_count_max {
+            if self.is_between_commands()
+                && let Some(end) = read_whole(input, consumed, commands, limits)
+            {
+                consumed = end;
+                continue;
+            }
             match self.decode_command(input, &mut consumed, commands, limits) {
                 Ok(true) => {}
                 Ok(false) => break,
@@ -272,6 +278,11 @@ impl Decoder {
     /// How many bytes the bulk string on its way still lacks: a hint for the next read.
     pub fn missing_bytes(&self) -> usize {
         self.large.as_ref().map_or(0, |(buffer, size)| size + 2 - buffer.len())
+    }
+
+    #[inline]
+    fn is_between_commands(&self) -> bool {
+        self.arguments_left == 0 && self.large.is_none()
     }
 
     fn decode_command(
@@ -469,6 +480,46 @@ impl Decoder {
         self.found.clear();
         *consumed += self.position;
         self.position = 0;
+    }
+}
+
+/// Reads a command of short strings that has arrived whole, which nearly all do, straight into `commands`,
+/// and answers where it ends. `None`, and nothing changed, for everything else and everything malformed: that
+/// is for the careful path.
+#[inline]
+fn read_whole(input: &[u8], start: usize, commands: &mut Commands, limits: Limits) -> Option<usize> {
+    let (count, mut position) = read_short_length(input, start, b'*')?;
+    if count == 0 || (count > 10 && !limits.authenticated) {
+        return None;
+    }
+    let first = commands.spans.len();
+    for _ in 0..count {
+        let argument = read_short_length(input, position, b'$')
+            .filter(|(size, start)| *size <= limits.bulk_size_bytes_max && start + size + 2 <= input.len());
+        let Some((size, start)) = argument else {
+            commands.spans.truncate(first);
+            return None;
+        };
+        commands.spans.push(Span { start: start as u32, size: size as u32 });
+        position = start + size + 2;
+    }
+    commands.commands.push((first as u32, count as u32));
+    Some(position)
+}
+
+/// Reads a marker, up to three digits and CRLF; answers the number and where the line after it begins.
+#[inline]
+fn read_short_length(input: &[u8], start: usize, marker: u8) -> Option<(usize, usize)> {
+    let digit = |byte: u8| byte.is_ascii_digit().then(|| usize::from(byte - b'0'));
+    match *input.get(start..)? {
+        [found, one, b'\r', b'\n', ..] if found == marker => Some((digit(one)?, start + 4)),
+        [found, ten @ b'1'..=b'9', one, b'\r', b'\n', ..] if found == marker => {
+            Some((digit(ten)? * 10 + digit(one)?, start + 5))
+        }
+        [found, hundred @ b'1'..=b'9', ten, one, b'\r', b'\n', ..] if found == marker => {
+            Some((digit(hundred)? * 100 + digit(ten)? * 10 + digit(one)?, start + 6))
+        }
+        _ => None,
     }
 }
 
