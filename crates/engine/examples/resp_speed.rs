@@ -49,7 +49,8 @@ struct World {
 impl World {
     /// All keys are set, and what the table's growth left to be done is done.
     fn new() -> World {
-        let mut engine = Engine::new(Settings { loop_count: 1, seed: 1, ..Settings::default() }, UnixMillis(1_000));
+        let mut engine =
+            Engine::new(Settings { loop_count: 1, seed: 1, ..Settings::default() }, UnixMillis(1_000));
         let local = SocketAddr::from((Ipv4Addr::LOCALHOST, 1));
         let clients = (0..CONNECTION_COUNT)
             .map(|_| {
