@@ -631,6 +631,29 @@ mod tests {
     }
 
     #[test]
+    fn whole_commands_are_read_as_those_in_pieces_are() {
+        let sizes = [0, 1, 9, 10, 42, 99, 100, 640, 999, 1000];
+        let commands: Vec<Words> =
+            sizes.iter().map(|size| vec![b"SET".to_vec(), vec![b'x'; *size]]).collect();
+        let mut streams = vec![encode(&commands), encode(&[vec![b"MSET".to_vec(); 12]])];
+        let odd = [
+            "*02\r\n$3\r\nGET\r\n$1\r\na\r\n",
+            "*2\r\n$03\r\nGET\r\n$1\r\na\r\n",
+            "*1\r\n$4\r\nPING\r\n*1\r\n$-1\r\n",
+            "*1\r\n!4\r\nPING\r\n",
+            "*0\r\n*1\r\n$4\r\nPING\r\n",
+            "*1\r\n$1x\r\na\r\n",
+            "*1\r\r$4\r\rPING\r\r",
+        ];
+        streams.extend(odd.iter().map(|stream| stream.as_bytes().to_vec()));
+        for stream in streams {
+            let whole = decode_in_pieces(&stream, std::iter::empty());
+            assert_eq!(whole, decode_in_pieces(&stream, std::iter::repeat(1)));
+            assert!(!whole.0.is_empty() || whole.1.is_some());
+        }
+    }
+
+    #[test]
     fn empty_and_inline_requests() {
         let (commands, error) =
             decode_in_pieces(b"*0\r\n*-1\r\n\r\nPING\r\nset a \"b c\"\n", std::iter::empty());
