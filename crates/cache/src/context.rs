@@ -125,10 +125,13 @@ impl Context<'_, '_> {
     /// and marks the key as used.
     #[inline]
     pub fn read<'k>(&mut self, key: &'k [u8]) -> Place<'k> {
-        let place = self.read_unnoticed(key);
-        if !self.session.no_touch {
-            self.shared.keyspace.touch(place);
+        if self.session.no_touch {
+            return self.read_unnoticed(key);
         }
+        let (found, is_expired) =
+            self.shared.keyspace.find_and_touch(self.session.database, key, self.step.now);
+        let place = if is_expired { Place { slot: None, ..found } } else { found };
+        self.count_look_up(place);
         place
     }
 
@@ -136,11 +139,16 @@ impl Context<'_, '_> {
     #[inline]
     pub fn read_unnoticed<'k>(&mut self, key: &'k [u8]) -> Place<'k> {
         let place = self.peek(self.session.database, key);
+        self.count_look_up(place);
+        place
+    }
+
+    #[inline]
+    fn count_look_up(&mut self, place: Place<'_>) {
         match place.slot {
             Some(_) => self.shared.statistics.keyspace_hits += 1,
             None => self.shared.statistics.keyspace_misses += 1,
         }
-        place
     }
 
     /// As [`Context::read`], of any database and without counting.
@@ -160,10 +168,10 @@ impl Context<'_, '_> {
     }
 
     /// As [`Context::write`], of any database.
+    #[inline]
     pub fn write_in<'k>(&mut self, database: u8, key: &'k [u8]) -> Place<'k> {
-        let place = self.shared.keyspace.find(database, key);
-        if !self.shared.keyspace.is_expired(place, self.step.now) {
-            self.shared.keyspace.touch(place);
+        let (place, is_expired) = self.shared.keyspace.find_and_touch(database, key, self.step.now);
+        if !is_expired {
             return place;
         }
         self.apply(Delete { place });

@@ -109,6 +109,16 @@ impl Cache {
         }
     }
 
+    /// Requests of a client that are run soon; [`Keyspace::fetch_announced`] follows when all are announced.
+    /// Nearly every command's first key is its first argument: a wrong guess costs a fetch in vain.
+    pub fn announce<'r>(&mut self, peer: PeerId, requests: impl Iterator<Item = Args<'r>>) {
+        let Some(session) = self.shared.sessions.get(peer) else { return };
+        let database = session.database;
+        for args in requests.filter(|args| args.len() > 1) {
+            self.shared.keyspace.announce(database, args.get(1));
+        }
+    }
+
     fn run_requests<'r>(
         &mut self,
         step: &mut Step<'_>,
@@ -122,6 +132,9 @@ impl Cache {
         self.shared.keyspace.set_access_clock(step.now);
         let mut has_looked = false;
         for args in requests {
+            if step.peers.is_ending(peer) {
+                break;
+            }
             if session.blocked.is_some() {
                 session.waiting_requests.push_back(args.to_owned());
                 continue;
@@ -134,9 +147,6 @@ impl Cache {
             self.finish_step(step);
             if session.subscription_count > 0 {
                 move_own_pushes(step, peer, rope);
-            }
-            if step.peers.is_ending(peer) {
-                break;
             }
         }
         self.shared.has_looked = has_looked;

@@ -109,6 +109,18 @@ impl Engine {
         }
     }
 
+    /// Requests of a RESP client that [`Engine::run_resp`] gets soon: the CPU begins to fetch what they need.
+    /// [`Engine::fetch_announced`] follows when those of all clients are announced.
+    #[inline]
+    pub fn announce_resp<'r>(&mut self, peer: PeerId, requests: impl Iterator<Item = Args<'r>>) {
+        self.cache.announce(peer, requests);
+    }
+
+    #[inline]
+    pub fn fetch_announced(&mut self) {
+        self.cache.shared.keyspace.fetch_announced();
+    }
+
     /// Runs the requests of a RESP client in order, each a step of its own.
     pub fn run_resp<'r>(&mut self, peer: PeerId, requests: impl Iterator<Item = Args<'r>>) {
         let Some(outbox) = self.peers.outbox(peer) else { return };

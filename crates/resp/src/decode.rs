@@ -10,6 +10,7 @@
 use crate::inline::split_words;
 use bytes::{Bytes, BytesMut};
 use std::fmt;
+use std::ops::Range;
 use warren_units::bounds::{
     BULK_SIZE_BYTES_MAX, INLINE_SIZE_BYTES_MAX, MULTIBULK_COUNT_MAX, SHARED_SIZE_BYTES_MIN,
 };
@@ -63,6 +64,12 @@ impl Commands {
     pub fn args<'a>(&'a self, index: usize, input: &'a [u8]) -> Args<'a> {
         let (first, count) = self.commands[index];
         Args { input, spans: &self.spans[first as usize..(first + count) as usize], shared: &self.shared }
+    }
+
+    /// Several commands in order, as [`Commands::args`] answers each.
+    #[inline]
+    pub fn range<'a>(&'a self, range: Range<usize>, input: &'a [u8]) -> impl Iterator<Item = Args<'a>> {
+        range.map(move |index| self.args(index, input))
     }
 
     fn push_shared(&mut self, bytes: Bytes) {
@@ -261,6 +268,12 @@ impl Decoder {
     ) -> (usize, Result<(), ProtocolError>) {
         let mut consumed = 0;
         while commands.len() < command_count_max {
+            if self.is_between_commands()
+                && let Some(end) = read_whole(input, consumed, commands, limits)
+            {
+                consumed = end;
+                continue;
+            }
             match self.decode_command(input, &mut consumed, commands, limits) {
                 Ok(true) => {}
                 Ok(false) => break,
@@ -278,6 +291,11 @@ impl Decoder {
     /// How much of the bulk string on its way has arrived; 0 if none is.
     pub fn arrived_bytes(&self) -> usize {
         self.large.as_ref().map_or(0, |(buffer, _)| buffer.len())
+    }
+
+    #[inline]
+    fn is_between_commands(&self) -> bool {
+        self.arguments_left == 0 && self.large.is_none()
     }
 
     fn decode_command(
@@ -480,6 +498,46 @@ impl Decoder {
     }
 }
 
+/// Reads a command of short strings that has arrived whole, which nearly all do, straight into `commands`,
+/// and answers where it ends. `None`, and nothing changed, for everything else and everything malformed: that
+/// is for the careful path.
+#[inline]
+fn read_whole(input: &[u8], start: usize, commands: &mut Commands, limits: Limits) -> Option<usize> {
+    let (count, mut position) = read_short_length(input, start, b'*')?;
+    if count == 0 || (count > 10 && !limits.authenticated) {
+        return None;
+    }
+    let first = commands.spans.len();
+    for _ in 0..count {
+        let argument = read_short_length(input, position, b'$')
+            .filter(|(size, start)| *size <= limits.bulk_size_bytes_max && start + size + 2 <= input.len());
+        let Some((size, start)) = argument else {
+            commands.spans.truncate(first);
+            return None;
+        };
+        commands.spans.push(Span { start: start as u32, size: size as u32 });
+        position = start + size + 2;
+    }
+    commands.commands.push((first as u32, count as u32));
+    Some(position)
+}
+
+/// Reads a marker, up to three digits and CRLF; answers the number and where the line after it begins.
+#[inline]
+fn read_short_length(input: &[u8], start: usize, marker: u8) -> Option<(usize, usize)> {
+    let digit = |byte: u8| byte.is_ascii_digit().then(|| usize::from(byte - b'0'));
+    match *input.get(start..)? {
+        [found, one, b'\r', b'\n', ..] if found == marker => Some((digit(one)?, start + 4)),
+        [found, ten @ b'1'..=b'9', one, b'\r', b'\n', ..] if found == marker => {
+            Some((digit(ten)? * 10 + digit(one)?, start + 5))
+        }
+        [found, hundred @ b'1'..=b'9', ten, one, b'\r', b'\n', ..] if found == marker => {
+            Some((digit(hundred)? * 100 + digit(ten)? * 10 + digit(one)?, start + 6))
+        }
+        _ => None,
+    }
+}
+
 /// The line that starts at `start`, without its CRLF; `None` while its end is missing.
 #[inline]
 fn line_at(input: &[u8], start: usize, too_long: ProtocolError) -> Result<Option<&[u8]>, ProtocolError> {
@@ -585,6 +643,29 @@ mod tests {
             decode_in_pieces(&long_count, std::iter::empty()).1,
             Some(ProtocolError::MultibulkCountTooBig)
         );
+    }
+
+    #[test]
+    fn whole_commands_are_read_as_those_in_pieces_are() {
+        let sizes = [0, 1, 9, 10, 42, 99, 100, 640, 999, 1000];
+        let commands: Vec<Words> =
+            sizes.iter().map(|size| vec![b"SET".to_vec(), vec![b'x'; *size]]).collect();
+        let mut streams = vec![encode(&commands), encode(&[vec![b"MSET".to_vec(); 12]])];
+        let odd = [
+            "*02\r\n$3\r\nGET\r\n$1\r\na\r\n",
+            "*2\r\n$03\r\nGET\r\n$1\r\na\r\n",
+            "*1\r\n$4\r\nPING\r\n*1\r\n$-1\r\n",
+            "*1\r\n!4\r\nPING\r\n",
+            "*0\r\n*1\r\n$4\r\nPING\r\n",
+            "*1\r\n$1x\r\na\r\n",
+            "*1\r\r$4\r\rPING\r\r",
+        ];
+        streams.extend(odd.iter().map(|stream| stream.as_bytes().to_vec()));
+        for stream in streams {
+            let whole = decode_in_pieces(&stream, std::iter::empty());
+            assert_eq!(whole, decode_in_pieces(&stream, std::iter::repeat(1)));
+            assert!(!whole.0.is_empty() || whole.1.is_some());
+        }
     }
 
     #[test]
