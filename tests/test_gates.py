@@ -1,5 +1,6 @@
 """Nobody reads what a crash takes back: on a disk whose sync is slow, whoever could have seen a write waits for it."""
 
+import statistics
 import threading
 import time
 
@@ -249,10 +250,13 @@ def test_a_confirm_of_the_written_level_does_not_wait(slow_server):
         channel = connection.channel()
         channel.queue_declare("durable", durable=True)
         channel.confirm_delivery()
-        start = time.monotonic()
-        for size in (10, 10, 3_000_000):
+        waited = []
+        for size in [10, 3_000_000] * 6:
+            start = time.monotonic()
             channel.basic_publish("", "durable", b"x" * size, pika.BasicProperties(delivery_mode=2))
-        assert time.monotonic() - start < SYNC_SECONDS
+            waited.append(time.monotonic() - start)
+        for one_size in (waited[::2], waited[1::2]):
+            assert statistics.median(one_size) < SYNC_SECONDS / 2
 
 
 def test_writes_beside_a_confirm_do_not_wait_for_its_sync(slow_server, connect):
@@ -274,10 +278,8 @@ def test_writes_beside_a_confirm_do_not_wait_for_its_sync(slow_server, connect):
     try:
         time.sleep(SYNC_SECONDS)
         writer = connect(server)
-        start = time.monotonic()
-        for number in range(50):
-            writer.command("SET", f"k{number}", "v")
-        assert time.monotonic() - start < SYNC_SECONDS
+        waited = [seconds_of(writer, "SET", f"k{number}", "v") for number in range(50)]
+        assert statistics.median(waited) < SYNC_SECONDS / 8
     finally:
         stop.set()
         publisher.join()

@@ -6,6 +6,7 @@
 
 use crate::apply::ReplayError;
 use crate::channel::Channel;
+use crate::confirms::ConfirmLevel;
 use crate::connection::{ChannelSlot, Connection, PeerInfo};
 use crate::consumer::Consumer;
 use crate::dead_letter::DeadLetter;
@@ -192,6 +193,11 @@ impl Broker {
         let channels: Vec<u32> = connection.open_channels().collect();
         channels.into_iter().for_each(|channel| self.unpark(step, channel));
         self.finish(step);
+    }
+
+    /// Whether confirms wait that leave once their records are written: whoever writes them enters once more.
+    pub fn confirms_wait_for_write(&self) -> bool {
+        self.settings.publisher_confirms == ConfirmLevel::Written && !self.confirming.is_empty()
     }
 
     /// The log has come further: confirms that waited for it leave.

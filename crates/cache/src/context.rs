@@ -37,6 +37,8 @@ pub struct Shared {
     pub(crate) has_looked: bool,
     /// Clients whose waiting another client's command has ended: what they sent meanwhile runs next.
     pub(crate) released: VecDeque<PeerId>,
+    /// Clients that this step has cut off; forgotten at its end.
+    pub(crate) cut_off: Vec<PeerId>,
     /// When the waiting of blocked clients ends.
     pub(crate) deadlines: Deadlines,
     /// What only the process knows.

@@ -58,6 +58,7 @@ impl Cache {
             host_gate: Gate::OPEN,
             has_looked: false,
             released: VecDeque::new(),
+            cut_off: Vec::new(),
             deadlines: Deadlines::default(),
             process: ProcessFacts::default(),
             refresh_process: None,
@@ -166,6 +167,9 @@ impl Cache {
 
     #[inline]
     pub(crate) fn finish_step(&mut self, step: &mut Step<'_>) {
+        while let Some(peer) = self.shared.cut_off.pop() {
+            self.shared.forget(peer);
+        }
         if let Some(lsn) = step.batch.finish_record() {
             self.shared.last_change = lsn;
             if self.shared.settings.append_fsync == AppendFsync::Always {

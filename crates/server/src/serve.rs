@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 use warren_units::LoopId;
 
 /// How long a port in use is tried again.
-const BIND_TIME_MAX: Duration = Duration::from_millis(500);
+const BIND_TIME_MAX: Duration = Duration::from_secs(2);
 
 /// Runs the server until SIGTERM, SIGINT or SHUTDOWN.
 ///
@@ -136,7 +136,7 @@ fn bind_all(settings: &Settings, loop_count: usize) -> Result<Listeners, String>
 
 /// Binds a port. The kernel keeps the sockets of a killed process that used io_uring for a moment longer than
 /// the process, so a port in use is tried again for a while.
-fn bind_patiently(address: SocketAddr, loop_count: usize) -> std::io::Result<Vec<TcpListener>> {
+pub fn bind_patiently(address: SocketAddr, loop_count: usize) -> std::io::Result<Vec<TcpListener>> {
     let until = Instant::now() + BIND_TIME_MAX;
     loop {
         match io::bind(address, loop_count) {

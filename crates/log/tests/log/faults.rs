@@ -84,7 +84,7 @@ fn a_batch_larger_than_a_segment_gets_one_of_its_own_size() {
     let disk = SimDisk::new();
     let (log, _) = open(&disk);
     let large = (vec![7; 50_000], vec![vec![8; 100_000]]);
-    assert!(log.has_room_for(150_100));
+    assert!(!log.fits(150_100) && log.has_room_for(150_100) && log.fits(150_100));
     let records = [plain(1, 100), large.clone(), plain(2, 100), large, plain(3, 9000)];
     for record in &records {
         append(&log, std::slice::from_ref(record));

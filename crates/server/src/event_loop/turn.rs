@@ -13,7 +13,7 @@ use warren_log::Reservation;
 use warren_resp::Commands;
 use warren_units::bounds::TURN_MICROSECONDS_MAX;
 use warren_units::peers::Ending;
-use warren_units::{LoopId, PeerId, UnixMillis};
+use warren_units::{LoopId, Lsn, PeerId, UnixMillis};
 
 /// Commands whose keys the CPU fetches together before they run: what they touch stays within the nearest
 /// cache.
@@ -38,6 +38,10 @@ pub struct Work {
     /// Bytes read and sent that the engine has not been told of.
     pub received_bytes: u64,
     pub sent_bytes: u64,
+    /// Confirms wait in the engine until their records are written.
+    confirms_wait_for_write: bool,
+    /// The newest written record that the engine was told of.
+    told_written: Lsn,
     /// Engine deadline after the turn.
     deadline: Option<UnixMillis>,
 }
@@ -51,7 +55,8 @@ impl EventLoop {
         self.write_log();
         self.send_outputs();
         self.forget_closed();
-        if !self.work.received.is_empty() {
+        let has_news = self.core.log.progress().written > self.work.told_written;
+        if !self.work.received.is_empty() || (self.work.confirms_wait_for_write && has_news) {
             return Duration::ZERO;
         }
         let deadline = self.work.deadline.map(|deadline| deadline.0.saturating_sub(now().0));
@@ -73,7 +78,9 @@ impl EventLoop {
         let core = self.core.clone();
         let mut engine = core.engine();
         let time = now();
-        engine.begin_turn(time, core.log.progress());
+        let progress = core.log.progress();
+        engine.begin_turn(time, progress);
+        self.work.told_written = progress.written;
         engine.set_disk_low(core.log.is_room_low());
         for (kind, peer, unsent) in self.work.unsent.drain(..) {
             engine.set_unsent(kind, peer, unsent);
@@ -105,6 +112,7 @@ impl EventLoop {
         self.disconnect_gone(&mut engine);
         self.collect(&mut engine);
         self.work.deadline = engine.next_deadline();
+        self.work.confirms_wait_for_write = engine.broker().confirms_wait_for_write();
         engine.loops_to_wake(self.id).for_each(|loop_id| core.wake(loop_id));
         self.exchange_facts(&mut engine, time);
         let garbage = engine.take_garbage();
@@ -120,7 +128,9 @@ impl EventLoop {
         let shared = &mut engine.cache_mut().shared;
         shared.process.network_input_bytes += std::mem::take(&mut self.work.received_bytes);
         shared.process.network_output_bytes += std::mem::take(&mut self.work.sent_bytes);
-        if self.id == LoopId(0) && time.0 - self.facts_refreshed_at.0 >= REFRESH_INTERVAL_MILLISECONDS {
+        if self.id == LoopId(0)
+            && time.0.saturating_sub(self.facts_refreshed_at.0) >= REFRESH_INTERVAL_MILLISECONDS
+        {
             self.facts_refreshed_at = time;
             shared.refresh_process();
         }

@@ -113,7 +113,7 @@ fn deliver(context: &mut Context<'_, '_>, listener: PeerId, gate: Gate, message:
     });
     if peers.pending_bytes(listener) as u64 > context.shared.settings.subscriber_pending_bytes_max {
         peers.cut(listener);
-        context.shared.forget(listener);
+        context.shared.cut_off.push(listener);
     }
 }
 
