@@ -63,14 +63,12 @@ impl EventLoop {
         deadline.map_or(SLEEP_TIME_MAX, |left| Duration::from_millis(left).min(SLEEP_TIME_MAX))
     }
 
-    /// Sees to it that the log takes the turn's large values, before the engine is entered: making a file
+    /// Sees to it that the log takes what the turn may write, before the engine is entered: making a file
     /// takes longer than anybody should hold its lock.
     fn make_room(&self) {
-        let size: usize = self.work.decoded.iter().map(|decoded| decoded.requests.shared_size()).sum();
-        if size > 0 {
-            // Where the disk has no room, the reservation will say so.
-            self.core.log.has_room_for((size + BATCH_SIZE_BYTES_MAX) as u64);
-        }
+        let sizes = self.work.decoded.iter().map(|decoded| decoded.consumed + decoded.requests.shared_size());
+        // Where the disk has no room, the engine is told, and refuses what grows the state.
+        self.core.log.growth_room(sizes.sum::<usize>() as u64);
     }
 
     /// Enters the engine once.
@@ -187,7 +185,7 @@ impl EventLoop {
         let (peer, data) = (decoded.peer, input.data());
         let mut pause = false;
         let mut authenticated = None;
-        let size = engine.batch_size() + decoded.consumed;
+        let size = engine.batch_size() + decoded.consumed + decoded.requests.shared_size();
         engine.set_growth_size_max(self.core.log.growth_room(size as u64));
         match &decoded.requests {
             Requests::Resp(commands) => {
