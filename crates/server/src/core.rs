@@ -5,7 +5,7 @@ use crate::syncer::SyncRequests;
 use parking_lot::{Mutex, MutexGuard};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 use warren_engine::Engine;
 use warren_log::Log;
 use warren_units::{LoopId, UnixMillis};
@@ -82,6 +82,15 @@ impl Core {
             self.wake(LoopId(waiting.trailing_zeros() as u16));
             waiting &= waiting - 1;
         }
+    }
+
+    /// Syncs the log, and takes the time. A log that cannot be synced ends the process.
+    pub fn sync_log(&self) {
+        let begin = Instant::now();
+        if let Err(error) = self.log.sync() {
+            fail(&error);
+        }
+        self.sync_requests.note_sync(begin.elapsed());
     }
 
     pub fn is_stopping(&self) -> bool {

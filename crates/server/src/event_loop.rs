@@ -5,6 +5,7 @@
 //! ```
 
 mod connection;
+mod lockstep;
 mod turn;
 
 use crate::core::Core;
@@ -38,6 +39,7 @@ pub struct EventLoop {
     /// Connections whose outputs wait for the log.
     gated: Vec<Token>,
     is_waiting: bool,
+    lockstep: lockstep::Lockstep,
     stopping_since: Option<Instant>,
 }
 
@@ -53,6 +55,7 @@ impl EventLoop {
             work: turn::Work::default(),
             gated: Vec::new(),
             is_waiting: false,
+            lockstep: lockstep::Lockstep::default(),
             stopping_since: None,
         }
     }
@@ -65,7 +68,7 @@ impl EventLoop {
         let mut events = Vec::new();
         let mut sleep = SLEEP_TIME_MAX;
         loop {
-            self.driver.wait(Some(sleep), &mut events)?;
+            self.wait(sleep, &mut events)?;
             for event in events.drain(..) {
                 self.note(event);
             }
@@ -81,6 +84,16 @@ impl EventLoop {
                 return Ok(());
             }
         }
+    }
+
+    fn wait(&mut self, sleep: Duration, events: &mut Vec<Event>) -> std::io::Result<()> {
+        while self.lockstep.looks_on() {
+            self.driver.wait(Some(Duration::ZERO), events)?;
+            if !events.is_empty() {
+                return Ok(());
+            }
+        }
+        self.driver.wait(Some(sleep), events)
     }
 
     /// Sorts an event into the turn's work.

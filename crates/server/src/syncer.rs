@@ -13,6 +13,8 @@ const SYNC_INTERVAL: Duration = Duration::from_secs(1);
 #[derive(Default)]
 pub struct SyncRequests {
     wanted: AtomicU64,
+    /// What the last sync took.
+    sync_nanos: AtomicU64,
     state: Mutex<State>,
     changed: Condvar,
 }
@@ -37,6 +39,15 @@ impl SyncRequests {
     /// The newest record that something waits to see synced.
     pub fn wanted(&self) -> u64 {
         self.wanted.load(Ordering::SeqCst)
+    }
+
+    pub fn note_sync(&self, time: Duration) {
+        self.sync_nanos.store(time.as_nanos() as u64, Ordering::Relaxed);
+    }
+
+    /// What the last sync took, whichever thread did it.
+    pub fn sync_time(&self) -> Duration {
+        Duration::from_nanos(self.sync_nanos.load(Ordering::Relaxed))
     }
 
     /// Ends the thread.
@@ -71,9 +82,7 @@ pub fn run(core: &Core, each_second: bool) {
         let progress = core.log.progress();
         let is_wanted = core.sync_requests.wanted.load(Ordering::SeqCst) > progress.synced.0;
         if is_wanted || (is_due && each_second && progress.synced < progress.written) {
-            if let Err(error) = core.log.sync() {
-                fail(&error);
-            }
+            core.sync_log();
             core.wake_waiting(None);
         }
         let was_low = core.log.is_room_low();

@@ -35,6 +35,12 @@ pub struct Work {
     spare: Vec<Requests>,
     /// Engine deadline after the turn.
     deadline: Option<UnixMillis>,
+    /// This loop may sync the log itself at the end of the turn: until then what waits for a sync is noted here.
+    may_sync: bool,
+    sync_wanted: Lsn,
+    /// What the turn wrote and sent so far.
+    record_count: u32,
+    has_sent: bool,
 }
 
 /// What one connection sent: decoded before the engine is entered, executed inside.
@@ -64,17 +70,54 @@ impl EventLoop {
     /// Does what [`Work`] asks for and answers how long the loop may sleep.
     pub fn turn(&mut self) -> Duration {
         self.decode();
-        let batch = self.engine_turn();
-        if let Some(reservation) = batch {
-            self.write_log(reservation);
+        let has_requests = !self.work.decoded.is_empty();
+        self.work.may_sync = self.lockstep.begin_turn(self.work.decoded.iter().map(|decoded| decoded.token));
+        (self.work.sync_wanted, self.work.record_count, self.work.has_sent) = (Lsn::NONE, 0, false);
+        self.execute_all();
+        if has_requests {
+            self.end_requests();
         }
-        self.send_outputs();
-        self.forget_closed();
         if !self.work.received.is_empty() {
             return Duration::ZERO;
         }
         let deadline = self.work.deadline.map(|deadline| deadline.0.saturating_sub(now().0));
         deadline.map_or(SLEEP_TIME_MAX, |left| Duration::from_millis(left).min(SLEEP_TIME_MAX))
+    }
+
+    /// From requests to outputs.
+    fn execute_all(&mut self) {
+        if let Some(reservation) = self.engine_turn() {
+            self.write_log(reservation);
+        }
+        self.send_outputs();
+        self.forget_closed();
+    }
+
+    /// Syncs the log and sends what waited for that, where this loop should do so itself.
+    fn end_requests(&mut self) {
+        let is_in_step = self.work.sync_wanted > Lsn::NONE && self.work.record_count == 1 && !self.work.has_sent;
+        let core = self.core.clone();
+        if self.lockstep.end_turn(is_in_step, core.sync_requests.sync_time()) {
+            core.sync_log();
+            core.wake_waiting(Some(self.id));
+            self.execute_all();
+            self.lockstep.look_on(core.sync_requests.sync_time());
+        }
+        // Where a record of another loop was still on its way.
+        let wanted = std::mem::take(&mut self.work.sync_wanted);
+        if self.work.may_sync && wanted > core.log.progress().synced {
+            self.work.may_sync = false;
+            self.want_sync(wanted);
+        }
+    }
+
+    /// Some output waits until `lsn` is synced.
+    fn want_sync(&mut self, lsn: Lsn) {
+        self.work.sync_wanted = self.work.sync_wanted.max(lsn);
+        if !self.work.may_sync {
+            self.core.sync_requests.want(lsn);
+            self.set_waiting(true);
+        }
     }
 
     /// Decodes what has arrived, without the engine. Connections with more input than one turn takes are
@@ -247,6 +290,7 @@ impl EventLoop {
     /// Writes the turn's records, outside the engine's lock.
     fn write_log(&mut self, reservation: Reservation) {
         let sync_wanted = reservation.batch().sync_wanted();
+        self.work.record_count += reservation.batch().count();
         match self.core.log.write(reservation) {
             Ok(batch) => self.work_batch(batch),
             Err(error) => fail(&error),
@@ -256,6 +300,7 @@ impl EventLoop {
 
     fn write_log_without_recycling(&mut self, reservation: Reservation) {
         let sync_wanted = reservation.batch().sync_wanted();
+        self.work.record_count += reservation.batch().count();
         if let Err(error) = self.core.log.write(reservation) {
             fail(&error);
         }
@@ -271,8 +316,7 @@ impl EventLoop {
 
     fn after_write(&mut self, sync_wanted: Lsn) {
         if sync_wanted > Lsn::NONE {
-            self.core.sync_requests.want(sync_wanted);
-            self.set_waiting(true);
+            self.want_sync(sync_wanted);
         }
         self.core.wake_waiting(Some(self.id));
         if self.core.log.unsynced_bytes() > UNSYNCED_SIZE_BYTES_MAX
@@ -307,7 +351,7 @@ impl EventLoop {
         }
         self.work.sending = sending;
         if newest_gate.synced > Lsn::NONE {
-            self.core.sync_requests.want(newest_gate.synced);
+            self.want_sync(newest_gate.synced);
         }
         let progress = self.core.log.progress();
         // Told before the last look at the log: what comes later wakes this loop.
@@ -343,6 +387,7 @@ impl EventLoop {
         }
         let rope = connection.outbox.release(progress);
         if !rope.is_empty() {
+            self.work.has_sent = true;
             self.driver.send(token, rope);
             connection.outbox.recycle(self.driver.take_spare());
         }
