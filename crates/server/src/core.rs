@@ -91,6 +91,9 @@ impl Core {
             fail(&error);
         }
         self.sync_requests.note_sync(begin.elapsed());
+        if self.log.wants_filling() {
+            self.sync_requests.wake_filler();
+        }
     }
 
     pub fn is_stopping(&self) -> bool {

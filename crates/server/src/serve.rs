@@ -58,6 +58,8 @@ pub fn serve(settings: &Settings) -> Result<(), String> {
     let each_second = settings.append_fsync != AppendFsync::No;
     let syncing = core.clone();
     let syncer = spawn("syncer", move || syncer::run(&syncing, each_second))?;
+    let filling = core.clone();
+    let filler = spawn("filler", move || syncer::fill(&filling))?;
     let http = crate::http::serve(core.clone(), settings)?;
     announce(settings, kind);
 
@@ -71,6 +73,7 @@ pub fn serve(settings: &Settings) -> Result<(), String> {
     http.stop();
     core.sync_requests.stop();
     let _ = syncer.join();
+    let _ = filler.join();
     core.log.close().map_err(|error| error.to_string())
 }
 

@@ -3,6 +3,8 @@
 use crate::core::{Core, fail};
 use parking_lot::{Condvar, Mutex};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::OnceLock;
+use std::thread::{self, Thread};
 use std::time::{Duration, Instant};
 use warren_units::{LoopId, Lsn};
 
@@ -17,6 +19,7 @@ pub struct SyncRequests {
     sync_nanos: AtomicU64,
     state: Mutex<State>,
     changed: Condvar,
+    filler: OnceLock<Thread>,
 }
 
 #[derive(Default)]
@@ -54,6 +57,14 @@ impl SyncRequests {
     pub fn stop(&self) {
         self.state.lock().is_stopping = true;
         self.changed.notify_one();
+        self.wake_filler();
+    }
+
+    /// The log's next segment is to be filled.
+    pub fn wake_filler(&self) {
+        if let Some(filler) = self.filler.get() {
+            filler.unpark();
+        }
     }
 
     /// Sleeps until a sync is wanted or `until` has come; false when the thread is to end.
@@ -68,6 +79,19 @@ impl SyncRequests {
             }
         }
         !state.is_stopping
+    }
+}
+
+/// Fills segments before they are used, apart from the syncs, so that none waits for that. Runs until
+/// [`SyncRequests::stop`].
+pub fn fill(core: &Core) {
+    let _ = core.sync_requests.filler.set(thread::current());
+    while !core.sync_requests.state.lock().is_stopping {
+        match core.log.fill_next() {
+            Ok(true) => {}
+            Ok(false) => thread::park(),
+            Err(error) => fail(&error),
+        }
     }
 }
 
@@ -92,6 +116,9 @@ pub fn run(core: &Core, each_second: bool) {
         if was_low != core.log.is_room_low() {
             // Publishers are to be told, which a loop does in its next turn.
             core.wake(LoopId(0));
+        }
+        if core.log.wants_filling() {
+            core.sync_requests.wake_filler();
         }
     }
 }
