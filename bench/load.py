@@ -39,9 +39,10 @@ def amqp(server, words: list, seconds: float) -> Load:
     return Load(["amqp", "--uri", f"127.0.0.1:{server.amqp_port}", "--server-pid", server.pid, *words], seconds)
 
 
-def disk(directory, write_size_bytes: int, seconds: float) -> Load:
+def disk(directory, write_size_bytes: int, is_filled: bool, seconds: float) -> Load:
     """On the core of the servers: where the disk's interrupt goes makes a difference."""
-    return Load(["disk", "--directory", directory, "--size", write_size_bytes], seconds, SERVER_CORE)
+    words = ["disk", "--directory", directory, "--size", write_size_bytes, *(["--filled"] if is_filled else [])]
+    return Load(words, seconds, SERVER_CORE)
 
 
 def medians(runs: list[dict[str, float]]) -> dict[str, float]:

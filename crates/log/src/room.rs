@@ -17,9 +17,9 @@ const SETTLING_ROOM_DIVISOR: u64 = 4;
 /// those behind it are.
 pub(crate) const OPENING_SIZE_BYTES: u64 = 2 * 1024 * 1024;
 
-/// How much of the current segment is used before the next one is filled: a log that hardly grows writes
+/// The part of the current segment that is used before the next one is filled: a log that hardly grows writes
 /// nothing in vain.
-const FILL_AFTER_BYTES: u64 = 64 * 1024;
+const FILL_AFTER_SHARE: u64 = 32;
 
 static ZEROS: [u8; 256 * 1024] = [0; 256 * 1024];
 
@@ -166,7 +166,7 @@ impl Log {
 impl Tail {
     /// The next segment, and from where to where it is not filled.
     fn unfilled_part(&self) -> Option<(Arc<Segment>, u64, u64)> {
-        let is_used = self.position >= SEGMENT_HEADER_SIZE_BYTES + FILL_AFTER_BYTES;
+        let is_used = self.position - SEGMENT_HEADER_SIZE_BYTES >= self.current_size / FILL_AFTER_SHARE;
         let next = self.next.as_ref().filter(|_| is_used && self.next_filled_to < self.next_size)?;
         Some((next.clone(), self.next_filled_to, self.next_size))
     }
