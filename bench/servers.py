@@ -73,9 +73,9 @@ def versions() -> list[str]:
             found = re.search(r"v=(\S+)", _output([kind.binary, "--version"]))
             lines.append(f"{kind.name} {found.group(1) if found else '?'}")
     if RabbitMQ.is_installed():
-        folders = Path(RabbitMQ.binary).resolve().parent.parent.glob("lib/rabbitmq_server-*/plugins/rabbit-*")
-        found = [re.search(r"rabbit-(\d[\d.]*\d)", folder.name) for folder in folders]
-        lines.append(f"rabbitmq {found[0].group(1) if found and found[0] else '?'}")
+        # The name of its directory: asking it starts a virtual machine.
+        plugins = Path("/usr/lib/rabbitmq/lib").glob("rabbitmq_server-*")
+        lines.append(f"rabbitmq {' '.join(folder.name.removeprefix('rabbitmq_server-') for folder in plugins) or '?'}")
     return lines
 
 

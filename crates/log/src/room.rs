@@ -7,7 +7,7 @@ use crate::segment::{Segment, lock};
 use crate::writer::{Log, LogOptions, Tail};
 use std::io::IoSlice;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, MutexGuard};
+use std::sync::{Arc, MutexGuard, TryLockError};
 use warren_units::Lsn;
 
 /// This part of a segment's size is kept for acknowledgements and deletes on a full disk.
@@ -75,7 +75,13 @@ impl Log {
     /// A full disk is none. Any error is fatal, see [`LogError::Poisoned`].
     pub fn prepare(&self) -> Result<(), LogError> {
         self.check()?;
-        match self.make_room(0) {
+        // Whoever holds this makes the next segment, or fills it: no sync should wait for that.
+        let preparing = match self.preparing.try_lock() {
+            Err(TryLockError::WouldBlock) => return Ok(()),
+            Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
+            Ok(preparing) => preparing,
+        };
+        match self.make_room_holding(&preparing, 0) {
             Err(error) if !error.is_storage_full() => Err(self.poison(error)),
             _ => Ok(()),
         }
