@@ -26,7 +26,7 @@ use crate::format::{
     SEGMENT_HEADER_SIZE_BYTES, SegmentHeader, segment_sequence,
 };
 use crate::reserve::RESERVE_NAME;
-use crate::room::{OPENING_SIZE_BYTES, segment_salt};
+use crate::room::{opening_size, segment_salt};
 use crate::segment::{PlacedBatch, Segment, is_zero};
 use crate::writer::{Log, LogOptions};
 use std::fmt;
@@ -107,7 +107,7 @@ pub(crate) fn open_epoch(
     header: SegmentHeader,
     size_wanted: u64,
 ) -> Result<(Arc<Segment>, u64), LogError> {
-    let mut size = size_wanted.min(OPENING_SIZE_BYTES);
+    let mut size = opening_size(size_wanted);
     loop {
         match Segment::create(disk, header, size) {
             Err(error) if error.is_storage_full() && disk.remove(RESERVE_NAME).is_ok() => {}

@@ -13,9 +13,10 @@ use warren_units::Lsn;
 /// This part of a segment's size is kept for acknowledgements and deletes on a full disk.
 const SETTLING_ROOM_DIVISOR: u64 = 4;
 
-/// Size of the segment that opens an epoch, unless segments are smaller: it is not filled ahead of need, and
-/// those behind it are.
-pub(crate) const OPENING_SIZE_BYTES: u64 = 2 * 1024 * 1024;
+/// This part of a large segment's size is that of the one that opens an epoch: it is not filled ahead of need,
+/// and those behind it are. Small segments are for small disks, which are used evenly.
+const OPENING_DIVISOR: u64 = 32;
+const LARGE_SIZE_BYTES_MIN: u64 = 32 * 1024 * 1024;
 
 /// The part of the current segment that is used before the next one is filled: a log that hardly grows writes
 /// nothing in vain.
@@ -105,7 +106,8 @@ impl Log {
         let Some((segment, from, to)) = lock(&self.tail).unfilled_part() else { return Ok(false) };
         let end = to.min(from + ZEROS.len() as u64);
         let zeros = &ZEROS[..(end - from) as usize];
-        let filled = segment.file.write_at(from, &mut [IoSlice::new(zeros)]).and_then(|()| segment.file.sync());
+        let filled =
+            segment.file.write_at(from, &mut [IoSlice::new(zeros)]).and_then(|()| segment.file.sync());
         filled.map_err(LogError::io("fill", &segment.name)).map_err(|error| self.poison(error))?;
         lock(&self.tail).next_filled_to = end;
         Ok(end < to)
@@ -176,6 +178,11 @@ impl Tail {
         let next = self.next.as_ref().filter(|_| is_used && self.next_filled_to < self.next_size)?;
         Some((next.clone(), self.next_filled_to, self.next_size))
     }
+}
+
+/// Size of the segment that opens an epoch, where segments are `segment_size` large.
+pub(crate) fn opening_size(segment_size: u64) -> u64 {
+    if segment_size < LARGE_SIZE_BYTES_MIN { segment_size } else { segment_size / OPENING_DIVISOR }
 }
 
 /// Size of a segment that takes at least a batch of `needed` bytes.

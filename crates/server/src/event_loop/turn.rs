@@ -95,7 +95,8 @@ impl EventLoop {
 
     /// Syncs the log and sends what waited for that, where this loop should do so itself.
     fn end_requests(&mut self) {
-        let is_in_step = self.work.sync_wanted > Lsn::NONE && self.work.record_count == 1 && !self.work.has_sent;
+        let is_in_step =
+            self.work.sync_wanted > Lsn::NONE && self.work.record_count == 1 && !self.work.has_sent;
         let core = self.core.clone();
         if self.lockstep.end_turn(is_in_step, core.sync_requests.sync_time()) {
             core.sync_log();
