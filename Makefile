@@ -2,6 +2,7 @@
 #
 #   make test     everything that must pass: Rust tests, the crate graph, real clients against the real binary
 #   make check    what a change must pass: format, clippy, tests, docs
+#   make bench    our throughput, latency and CPU time beside the peers that are installed, about ten minutes
 #   make compat   other projects' test suites (Valkey's, redis-py's, pika's), fetched at run time, and a long
 #                 comparison with redis-server; WARREN_COMPAT_SUITES names a directory of checkouts instead
 #   make fuzz     each fuzz target for FUZZ_SECONDS (60); what it finds is left in fuzz/artifacts/
@@ -22,7 +23,7 @@ VENV_READY := $(VENV)/ready-$(shell cksum < tests/requirements.txt | tr ' ' '-')
 VENV_PIKA0_READY := $(VENV_PIKA0)/ready-$(shell cksum < tests/requirements-pika0.txt | tr ' ' '-')
 VENV_COMPAT_READY := $(VENV_COMPAT)/ready-$(shell cat tests/requirements.txt tests/requirements-compat.txt | cksum | tr ' ' '-')
 
-.PHONY: test check build format-check lint docs arrows rust-test client-test venv compat fuzz fuzz-build crash
+.PHONY: test check build format-check lint docs arrows rust-test client-test bench venv compat fuzz fuzz-build crash
 
 test: arrows rust-test client-test
 
@@ -53,6 +54,9 @@ rust-test:
 
 client-test: build venv
 	$(VENV)/bin/python -m pytest tests -n $(PYTEST_WORKERS) $(PYTEST_FLAGS)
+
+bench: build
+	$(PYTHON) bench/run.py
 
 # Every suite runs, and the first failure decides only at the end.
 compat: build $(VENV_COMPAT_READY)

@@ -17,11 +17,11 @@ EARLY_SECONDS = 0.05
 
 @pytest.fixture
 def slow_server(new_server):
-    def make(appendfsync: str, **options):
+    def make(appendfsync: str, sync_seconds: float = SYNC_SECONDS, **options):
         server = new_server(start=False, appendfsync=appendfsync, **options)
         server.extra_environment = {
             "LD_PRELOAD": str(library("slow_sync")),
-            "SLOW_SYNC_MILLIS": str(int(SYNC_SECONDS * 1000)),
+            "SLOW_SYNC_MILLIS": str(int(sync_seconds * 1000)),
         }
         return server.start()
 
@@ -288,3 +288,72 @@ def test_writes_beside_a_confirm_do_not_wait_for_its_sync(slow_server, connect):
 def wait_until_visible_to_the_engine() -> None:
     """Long enough for a sent command to be executed, short beside the sync."""
     time.sleep(0.1)
+
+
+@pytest.fixture
+def open_channel():
+    """A channel with confirms: `basic_publish` returns when the confirm has come."""
+    pika = pytest.importorskip("pika")
+    opened = []
+
+    def make(server):
+        opened.append(pika.BlockingConnection(pika.ConnectionParameters("127.0.0.1", server.amqp_port)))
+        channel = opened[-1].channel()
+        channel.confirm_delivery()
+        channel.queue_declare("kept", durable=True)
+        return channel
+
+    yield make
+    for connection in opened:
+        connection.close()
+
+
+def seconds_of_a_publish(channel) -> float:
+    import pika
+
+    start = time.monotonic()
+    channel.basic_publish("", "kept", b"body", pika.BasicProperties(delivery_mode=2))
+    return time.monotonic() - start
+
+
+def test_a_confirm_set_to_written_comes_at_once(slow_server, open_channel):
+    channel = open_channel(slow_server("everysec", publisher_confirms="written"))
+    assert max(seconds_of_a_publish(channel) for _ in range(10)) < SYNC_SECONDS / 2
+
+
+def test_a_lonely_publisher_does_not_make_its_loop_wait_for_a_slow_disk(slow_server, open_channel, connect):
+    """Where the disk is quick the loop syncs by itself; here a SET would have to wait for that."""
+    server = slow_server("everysec", sync_seconds=0.05, io_threads=1)
+    writer, channel = connect(server), open_channel(server)
+    stopping, confirmed = threading.Event(), []
+
+    def publish():
+        while not stopping.is_set():
+            confirmed.append(seconds_of_a_publish(channel))
+
+    publisher = threading.Thread(target=publish)
+    publisher.start()
+    try:
+        wait_seconds = []
+        while len(confirmed) < 40:
+            # Seldom, so that most turns are the publisher's alone.
+            time.sleep(0.2)
+            start = time.monotonic()
+            writer.command("SET", "k", "v")
+            wait_seconds.append(time.monotonic() - start)
+    finally:
+        stopping.set()
+        publisher.join()
+    assert sorted(wait_seconds)[len(wait_seconds) // 2] < 0.025
+
+
+def test_a_lonely_writer_is_answered_in_order_when_its_loop_syncs_by_itself(new_server, connect):
+    """Long enough for the loop to take the syncs over, alone and then beside another client."""
+    server = new_server(appendfsync="always", io_threads=1)
+    writer, reader = connect(server), connect(server)
+    for number in range(200):
+        assert render(writer.command("INCR", "n")) == str(number + 1)
+        if number > 150:
+            assert render(reader.command("GET", "n")) == f'"{number + 1}"'
+    server.restart(kill=True)
+    assert render(connect(server).command("GET", "n")) == '"200"'

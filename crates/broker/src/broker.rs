@@ -6,7 +6,7 @@
 
 use crate::apply::ReplayError;
 use crate::channel::Channel;
-use crate::confirms::ConfirmLevel;
+use crate::confirms::{ConfirmLevel, Released};
 use crate::connection::{ChannelSlot, Connection, PeerInfo};
 use crate::consumer::Consumer;
 use crate::dead_letter::DeadLetter;
@@ -24,7 +24,7 @@ use std::collections::VecDeque;
 use warren_access::Access;
 use warren_amqp::{ConnectionError, Method, MethodId, PROTOCOL_HEADER, Payload, RawProperties, encode};
 use warren_units::varint::Cursor;
-use warren_units::{Gate, PeerId, Progress, Record, Step, UnixMillis};
+use warren_units::{Gate, Lsn, PeerId, Progress, Record, Step, UnixMillis};
 
 /// One request of a client, decoded.
 #[derive(Clone, Copy, Debug)]
@@ -195,22 +195,29 @@ impl Broker {
         self.finish(step);
     }
 
-    /// Whether confirms wait that leave once their records are written: whoever writes them enters once more.
-    pub fn confirms_wait_for_write(&self) -> bool {
-        self.settings.publisher_confirms == ConfirmLevel::Written && !self.confirming.is_empty()
-    }
-
     /// The log has come further: confirms that waited for it leave.
     pub fn advanced(&mut self, step: &mut Step<'_>, progress: Progress) {
         let reached = self.settings.publisher_confirms.reached(progress);
+        self.release_confirms(step, reached, |_| Gate::OPEN);
+    }
+
+    /// A turn ends, and its records are written before any of its outputs leaves: confirms that wait for no
+    /// more than that go with it, behind their gates.
+    pub fn turn_ends(&mut self, step: &mut Step<'_>) {
+        if self.settings.publisher_confirms == ConfirmLevel::Written {
+            self.release_confirms(step, step.batch.last(), Gate::written);
+        }
+    }
+
+    fn release_confirms(&mut self, step: &mut Step<'_>, reached: Lsn, gate: fn(Lsn) -> Gate) {
         let mut confirming = std::mem::take(&mut self.confirming);
         confirming.retain(|key| {
             let Some(channel) = self.channels.get_mut(*key as usize) else { return false };
             let Some(confirms) = &mut channel.confirms else { return false };
-            if let Some((number, multiple)) = confirms.release(reached) {
-                let output = |rope: &mut _| encode::basic_ack(rope, channel.number, number, multiple);
-                step.peers.output(channel.peer, Gate::OPEN, output);
-                self.counters.confirmed += 1;
+            if let Some(Released { newest, lsn, count }) = confirms.release(reached) {
+                let output = |rope: &mut _| encode::basic_ack(rope, channel.number, newest, count > 1);
+                step.peers.output(channel.peer, gate(lsn), output);
+                self.counters.confirmed += count as u64;
             }
             confirms.is_waiting()
         });

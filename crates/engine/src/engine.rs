@@ -205,8 +205,10 @@ impl Engine {
         self.end_step();
     }
 
-    /// Hands the outputs of a loop's connections to `take`.
+    /// Ends a turn: hands the outputs of a loop's connections to `take`.
     pub fn collect(&mut self, loop_id: LoopId, take: impl FnMut(Collected<'_>)) {
+        let (_, broker, mut step) = self.parts();
+        broker.turn_ends(&mut step);
         self.peers.collect(loop_id, take);
     }
 

@@ -31,7 +31,7 @@ use crate::disk::Disk;
 use crate::error::LogError;
 use crate::format::{SegmentHeader, segment_sequence};
 use crate::reserve::RESERVE_NAME;
-use crate::room::segment_salt;
+use crate::room::{opening_size, segment_salt};
 use crate::segment::{Segment, lock};
 use crate::writer::{Log, LogOptions};
 use std::fmt;
@@ -160,7 +160,7 @@ pub(crate) fn open_epoch(
     header: SegmentHeader,
     size_wanted: u64,
 ) -> Result<(Arc<Segment>, u64), LogError> {
-    let mut size = size_wanted;
+    let mut size = opening_size(size_wanted);
     loop {
         match Segment::create(disk, header, size) {
             Err(error) if error.is_storage_full() && disk.remove(RESERVE_NAME).is_ok() => {}

@@ -82,6 +82,8 @@ pub(crate) struct Tail {
     pub position: u64,
     pub next: Option<Arc<Segment>>,
     pub next_size: u64,
+    /// Up to where the next segment's blocks have been written over with zeros.
+    pub next_filled_to: u64,
     pub next_sequence: u64,
     /// Reserved and not yet counted as written, in LSN order; the ticket of the first.
     in_flight: VecDeque<Flight>,
@@ -360,6 +362,7 @@ impl Tail {
             position: SEGMENT_HEADER_SIZE_BYTES,
             next: None,
             next_size: 0,
+            next_filled_to: 0,
             next_sequence: current.header.sequence + 1,
             in_flight: VecDeque::new(),
             first_ticket: 0,

@@ -8,7 +8,7 @@ use parking_lot::{Mutex, MutexGuard};
 use signal_hook::iterator::Handle;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 use warren_engine::Engine;
 use warren_log::Log;
 use warren_units::{LoopId, Lsn, UnixMillis};
@@ -138,6 +138,18 @@ impl Core {
     pub fn request_stop(&self) {
         if let Some(handle) = self.stop_handle.get() {
             handle.close();
+        }
+    }
+
+    /// Syncs the log, and takes the time. A log that cannot be synced ends the process.
+    pub fn sync_log(&self) {
+        let begin = Instant::now();
+        if let Err(error) = self.log.sync() {
+            fail(&error);
+        }
+        self.sync_requests.note_sync(begin.elapsed());
+        if self.log.wants_filling() {
+            self.sync_requests.wake_filler();
         }
     }
 

@@ -6,6 +6,7 @@
 //! ```
 
 mod connection;
+mod lockstep;
 mod outputs;
 mod records;
 mod requests;
@@ -48,6 +49,7 @@ pub struct EventLoop {
     /// The newest record that this loop has given to the log.
     newest_record: Lsn,
     facts_refreshed_at: UnixMillis,
+    lockstep: lockstep::Lockstep,
     stopping_since: Option<Instant>,
 }
 
@@ -66,6 +68,7 @@ impl EventLoop {
             is_waiting: false,
             newest_record: Lsn::NONE,
             facts_refreshed_at: UnixMillis(0),
+            lockstep: lockstep::Lockstep::default(),
             stopping_since: None,
         }
     }
@@ -78,7 +81,7 @@ impl EventLoop {
         let mut events = Vec::new();
         let mut sleep = SLEEP_TIME_MAX;
         loop {
-            self.driver.wait(Some(sleep), &mut events)?;
+            self.wait(sleep, &mut events)?;
             for event in events.drain(..) {
                 self.note(event);
             }
@@ -94,6 +97,16 @@ impl EventLoop {
                 return Ok(());
             }
         }
+    }
+
+    fn wait(&mut self, sleep: Duration, events: &mut Vec<Event>) -> std::io::Result<()> {
+        while self.lockstep.looks_on() {
+            self.driver.wait(Some(Duration::ZERO), events)?;
+            if !events.is_empty() {
+                return Ok(());
+            }
+        }
+        self.driver.wait(Some(sleep), events)
     }
 
     /// Sorts an event into the turn's work.

@@ -56,6 +56,8 @@ pub fn serve(settings: &Settings) -> Result<(), String> {
     let fetcher = spawn("fetcher", move || fetcher::run(&fetching))?;
     let checkpointing = core.clone();
     let checkpointer = spawn("checkpointer", move || checkpointer::run(&checkpointing))?;
+    let filling = core.clone();
+    let filler = spawn("filler", move || syncer::fill(&filling))?;
     let http = crate::http::serve(core.clone(), settings)?;
     announce(settings, kind);
 
@@ -75,6 +77,7 @@ pub fn serve(settings: &Settings) -> Result<(), String> {
     let _ = fetcher.join();
     core.sync_requests.stop();
     let _ = syncer.join();
+    let _ = filler.join();
     core.log.close().map_err(|error| error.to_string())
 }
 

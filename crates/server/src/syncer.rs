@@ -2,7 +2,9 @@
 
 use crate::core::{Core, fail};
 use parking_lot::{Condvar, Mutex};
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::thread::{self, Thread};
 use std::time::{Duration, Instant};
 use warren_engine::cache::settings::AppendFsync;
 use warren_units::{LoopId, Lsn};
@@ -18,8 +20,11 @@ pub struct SyncRequests {
     room_wanted: AtomicU64,
     /// `appendfsync no`: nothing is synced that nobody waits for.
     leaves_syncs_to_kernel: AtomicBool,
+    /// What the last sync took.
+    sync_nanos: AtomicU64,
     state: Mutex<State>,
     changed: Condvar,
+    filler: OnceLock<Thread>,
 }
 
 #[derive(Default)]
@@ -63,10 +68,27 @@ impl SyncRequests {
         self.wanted.load(Ordering::SeqCst)
     }
 
+    pub fn note_sync(&self, time: Duration) {
+        self.sync_nanos.store(time.as_nanos() as u64, Ordering::Relaxed);
+    }
+
+    /// What the last sync took, whichever thread did it.
+    pub fn sync_time(&self) -> Duration {
+        Duration::from_nanos(self.sync_nanos.load(Ordering::Relaxed))
+    }
+
     /// Ends the thread.
     pub fn stop(&self) {
         self.state.lock().is_stopping = true;
         self.changed.notify_one();
+        self.wake_filler();
+    }
+
+    /// The log's next segment is to be filled.
+    pub fn wake_filler(&self) {
+        if let Some(filler) = self.filler.get() {
+            filler.unpark();
+        }
     }
 
     /// Sleeps until a sync or room is wanted, or `until` has come; false when the thread is to end.
@@ -87,6 +109,19 @@ impl SyncRequests {
     }
 }
 
+/// Fills segments before they are used, apart from the syncs, so that none waits for that. Runs until
+/// [`SyncRequests::stop`].
+pub fn fill(core: &Core) {
+    let _ = core.sync_requests.filler.set(thread::current());
+    while !core.sync_requests.state.lock().is_stopping {
+        match core.log.fill_next() {
+            Ok(true) => {}
+            Ok(false) => thread::park(),
+            Err(error) => fail(&error),
+        }
+    }
+}
+
 /// Runs until [`SyncRequests::stop`].
 pub fn run(core: &Core) {
     let mut next = Instant::now() + SYNC_INTERVAL;
@@ -99,9 +134,7 @@ pub fn run(core: &Core) {
         let is_wanted = core.sync_requests.wanted.load(Ordering::SeqCst) > progress.synced.0;
         let each_second = !core.sync_requests.leaves_syncs_to_kernel.load(Ordering::Relaxed);
         if is_wanted || (is_due && each_second && progress.synced < progress.written) {
-            if let Err(error) = core.log.sync() {
-                fail(&error);
-            }
+            core.sync_log();
             core.wake_waiting(None);
         }
         let room = core.sync_requests.room_wanted.swap(0, Ordering::SeqCst);
@@ -116,6 +149,9 @@ pub fn run(core: &Core) {
         if was_low != core.log.is_room_low() {
             // Publishers are to be told, which a loop does in its next turn.
             core.wake(LoopId(0));
+        }
+        if core.log.wants_filling() {
+            core.sync_requests.wake_filler();
         }
     }
 }

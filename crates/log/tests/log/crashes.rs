@@ -8,9 +8,10 @@ use warren_units::Lsn;
 /// Writes a few batches with syncs in between; answers the LSN that is synced.
 fn write_some(log: &Log, random: &mut Random, records: &mut Vec<Content>) -> usize {
     for _ in 0..random.below(40) {
-        match random.below(10) {
+        match random.below(12) {
             0..=1 => drop(log.sync().unwrap()),
             2 => log.prepare().unwrap(),
+            3..=4 => drop(log.fill_next().unwrap()),
             _ => {
                 let count = 1 + random.below(4) as usize;
                 let batch: Vec<Content> = (0..count).map(|_| random_content(random)).collect();

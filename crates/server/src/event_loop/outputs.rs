@@ -26,7 +26,7 @@ impl EventLoop {
             self.driver.close(token);
         }
         if newest_gate.synced > Lsn::NONE {
-            self.core.sync_requests.want(newest_gate.synced);
+            self.want_sync(newest_gate.synced);
         }
         let progress = self.core.log.progress();
         // Told before the last look at the log: what comes later wakes this loop. Confirms wait in the engine
@@ -67,6 +67,7 @@ impl EventLoop {
         let rope = connection.outbox.release(progress);
         if !rope.is_empty() {
             self.work.sent_bytes += rope.len() as u64;
+            self.work.has_sent = true;
             self.driver.send(token, rope);
             connection.outbox.recycle(self.driver.take_spare());
         }

@@ -39,12 +39,22 @@ impl EventLoop {
 
     fn write(&mut self, reservation: Reservation) {
         let sync_wanted = reservation.batch().sync_wanted();
+        self.work.record_count += reservation.batch().count();
         let batch = self.core.log.write(reservation).unwrap_or_else(|error| fail(&error));
         self.recycle(batch);
         if sync_wanted > Lsn::NONE {
+            self.want_sync(sync_wanted);
+        }
+        self.core.after_write(Some(self.id), Lsn::NONE);
+    }
+
+    /// Some output waits until `lsn` is synced.
+    pub(super) fn want_sync(&mut self, lsn: Lsn) {
+        self.work.sync_wanted = self.work.sync_wanted.max(lsn);
+        if !self.work.may_sync {
+            self.core.sync_requests.want(lsn);
             self.set_waiting(true);
         }
-        self.core.after_write(Some(self.id), sync_wanted);
     }
 
     /// Keeps the memory of a written batch for the next turn's records.

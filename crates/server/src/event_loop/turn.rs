@@ -38,29 +38,60 @@ pub struct Work {
     /// Bytes read and sent that the engine has not been told of.
     pub received_bytes: u64,
     pub sent_bytes: u64,
-    /// Confirms wait in the engine until their records are written.
-    confirms_wait_for_write: bool,
-    /// The newest written record that the engine was told of.
-    told_written: Lsn,
     /// Engine deadline after the turn.
     deadline: Option<UnixMillis>,
+    /// This loop may sync the log itself at the end of the turn: until then what waits for a sync is noted here.
+    pub may_sync: bool,
+    pub sync_wanted: Lsn,
+    /// What the turn wrote and sent so far.
+    pub record_count: u32,
+    pub has_sent: bool,
 }
 
 impl EventLoop {
     /// Does what [`Work`] asks for and answers how long the loop may sleep.
     pub fn turn(&mut self) -> Duration {
         self.decode();
+        let has_requests = !self.work.decoded.is_empty();
+        self.work.may_sync = self.lockstep.begin_turn(self.work.decoded.iter().map(|decoded| decoded.token));
+        (self.work.sync_wanted, self.work.record_count, self.work.has_sent) = (Lsn::NONE, 0, false);
+        self.execute_all();
+        if has_requests {
+            self.end_requests();
+        }
+        if !self.work.received.is_empty() {
+            return Duration::ZERO;
+        }
+        let deadline = self.work.deadline.map(|deadline| deadline.0.saturating_sub(now().0));
+        deadline.map_or(SLEEP_TIME_MAX, |left| Duration::from_millis(left).min(SLEEP_TIME_MAX))
+    }
+
+    /// From requests to outputs.
+    fn execute_all(&mut self) {
         self.make_room();
         self.engine_turn();
         self.write_log();
         self.send_outputs();
         self.forget_closed();
-        let has_news = self.core.log.progress().written > self.work.told_written;
-        if !self.work.received.is_empty() || (self.work.confirms_wait_for_write && has_news) {
-            return Duration::ZERO;
+    }
+
+    /// Syncs the log and sends what waited for that, where this loop should do so itself.
+    fn end_requests(&mut self) {
+        let is_in_step =
+            self.work.sync_wanted > Lsn::NONE && self.work.record_count == 1 && !self.work.has_sent;
+        let core = self.core.clone();
+        if self.lockstep.end_turn(is_in_step, core.sync_requests.sync_time()) {
+            core.sync_log();
+            core.wake_waiting(Some(self.id));
+            self.execute_all();
+            self.lockstep.look_on(core.sync_requests.sync_time());
         }
-        let deadline = self.work.deadline.map(|deadline| deadline.0.saturating_sub(now().0));
-        deadline.map_or(SLEEP_TIME_MAX, |left| Duration::from_millis(left).min(SLEEP_TIME_MAX))
+        // Where a record of another loop was still on its way.
+        let wanted = std::mem::take(&mut self.work.sync_wanted);
+        if self.work.may_sync && wanted > core.log.progress().synced {
+            self.work.may_sync = false;
+            self.want_sync(wanted);
+        }
     }
 
     /// Sees to it that the log takes what the turn may write, before the engine is entered: making a file
@@ -76,9 +107,7 @@ impl EventLoop {
         let core = self.core.clone();
         let mut engine = core.engine();
         let time = now();
-        let progress = core.log.progress();
-        engine.begin_turn(time, progress);
-        self.work.told_written = progress.written;
+        engine.begin_turn(time, core.log.progress());
         engine.set_disk_low(core.log.is_room_low());
         for (kind, peer, unsent) in self.work.unsent.drain(..) {
             engine.set_unsent(kind, peer, unsent);
@@ -110,7 +139,6 @@ impl EventLoop {
         self.disconnect_gone(&mut engine);
         self.collect(&mut engine);
         self.work.deadline = engine.next_deadline();
-        self.work.confirms_wait_for_write = engine.broker().confirms_wait_for_write();
         engine.loops_to_wake(self.id).for_each(|loop_id| core.wake(loop_id));
         self.exchange_facts(&mut engine, time);
         let garbage = engine.take_garbage();
