@@ -13,6 +13,9 @@ use warren_units::Lsn;
 /// This part of a segment's size is kept for acknowledgements and deletes on a full disk.
 const SETTLING_ROOM_DIVISOR: u64 = 4;
 
+/// Who can wait is asked to with so many times that much left.
+const LOW_SETTLING_ROOMS: u64 = 3;
+
 /// This part of a large segment's size is that of the one that opens an epoch: it is not filled ahead of need,
 /// and those behind it are. Small segments are for small disks, which are used evenly.
 const OPENING_DIVISOR: u64 = 32;
@@ -49,7 +52,8 @@ impl Log {
 
     /// True when a full disk will soon stop what grows the state: who can wait should.
     pub fn is_room_low(&self) -> bool {
-        self.is_space_short() && self.contiguous_room.load(Ordering::Relaxed) < 2 * self.settling_room()
+        let is_tight = self.is_disk_tight.load(Ordering::Relaxed) || self.is_space_short();
+        is_tight && self.room_bytes() < LOW_SETTLING_ROOMS * self.settling_room()
     }
 
     /// Bytes kept for records of what shrinks the state, on a full disk.
@@ -91,6 +95,11 @@ impl Log {
             Err(error) if !error.is_storage_full() => Err(self.poison(error)),
             _ => Ok(()),
         }
+    }
+
+    /// Whether [`Log::prepare`] has a segment to make.
+    pub fn wants_segment(&self) -> bool {
+        lock(&self.tail).next.is_none()
     }
 
     /// Whether [`Log::fill_next`] has something to do.
@@ -164,6 +173,7 @@ impl Log {
                 }
             },
         };
+        self.is_disk_tight.store(size < self.options.segment_size_bytes, Ordering::Relaxed);
         let mut tail = lock(&self.tail);
         if tail.next.is_none() {
             tail.next_filled_to = SEGMENT_HEADER_SIZE_BYTES;

@@ -56,6 +56,8 @@ pub struct Log {
     pub(crate) contiguous_room: AtomicU64,
     /// The last attempt to make room found none.
     pub(crate) is_space_short: AtomicBool,
+    /// The next segment is smaller than it should be: the disk had no more room for it.
+    pub(crate) is_disk_tight: AtomicBool,
     pub(crate) reserve: Mutex<Reserve>,
     poisoned: AtomicBool,
     pub(crate) body_cache: Mutex<BodyCache>,
@@ -150,6 +152,7 @@ impl Log {
             reserved_bytes: AtomicU64::new(0),
             synced_bytes: AtomicU64::new(0),
             is_space_short: AtomicBool::new(false),
+            is_disk_tight: AtomicBool::new(false),
             reserve: Mutex::default(),
             poisoned: AtomicBool::new(false),
             body_cache: Mutex::default(),

@@ -148,6 +148,9 @@ impl Core {
             fail(&error);
         }
         self.sync_requests.note_sync(begin.elapsed());
+        if self.log.wants_segment() {
+            self.sync_requests.want_room(1);
+        }
         if self.log.wants_filling() {
             self.sync_requests.wake_filler();
         }
