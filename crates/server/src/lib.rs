@@ -10,6 +10,8 @@ pub mod disk;
 mod event_loop;
 pub mod http;
 mod io;
+pub mod log_command;
+pub mod restore;
 pub mod serve;
 pub mod settings;
 mod syncer;

@@ -156,11 +156,8 @@ fn announce(settings: &Settings, kind: DriverKind) {
 
 /// Opens the log and replays it into a new engine.
 fn recover(settings: &Settings, loop_count: usize) -> Result<Core, String> {
-    let directory = settings.data_dir.display();
-    let disk = Directory::open(&settings.data_dir).map_err(|error| match error.kind() {
-        std::io::ErrorKind::WouldBlock => format!("data directory {directory} is in use by another process"),
-        _ => format!("cannot use data directory {directory}: {error}"),
-    })?;
+    let disk = Directory::open(&settings.data_dir)
+        .map_err(|error| Directory::explain(&settings.data_dir, &error))?;
     let options = LogOptions { salt: random_u64(), ..LogOptions::default() };
     let (log, recovery) = Log::open(Arc::new(disk), options).map_err(|error| error.to_string())?;
     if let Some(cut) = &recovery.cut {
