@@ -101,10 +101,12 @@ fn the_log_has_to_go_on_where_the_checkpoint_ends() {
     assert!(disk.names().iter().any(|name| name.starts_with("bodies-")));
     // A torn tail behind the checkpoint is one.
     let torn = disk.kill();
-    let newest = segments.last().unwrap();
-    let content = torn.content(newest);
-    let at = content.windows(8).rposition(|bytes| bytes == [2; 8]).unwrap();
-    torn.flip_bit(newest, at as u64 * 8);
+    let place_in = |name: &String| {
+        let content = torn.content(name);
+        Some((name.clone(), content.windows(50).position(|bytes| bytes == [2; 50])?))
+    };
+    let (name, at) = segments.iter().find_map(place_in).unwrap();
+    torn.flip_bit(&name, at as u64 * 8);
     let (_, recovery) = try_open(&torn).unwrap();
     assert_eq!((recovery.last, recovery.cut.is_some()), (Lsn(101), true));
 }
