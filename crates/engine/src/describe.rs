@@ -129,9 +129,6 @@ mod tests {
                 "ExchangeDeleted \"logs\\n\" in \"/\"",
             ]
         );
-        assert_eq!(
-            lines(describer, &[0x7f, 1]).unwrap_err(),
-            "record 7: malformed effect with tag 0x7f"
-        );
+        assert_eq!(lines(describer, &[0x7f, 1]).unwrap_err(), "record 7: malformed effect with tag 0x7f");
     }
 }

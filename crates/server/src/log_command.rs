@@ -156,3 +156,53 @@ fn print(
     out.write_all(lines.as_bytes())?;
     described.map_err(unreadable)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::Arc;
+    use warren_log::{Log, LogOptions};
+    use warren_units::{Batch, Rope};
+
+    #[test]
+    fn a_dump_names_effects_and_a_used_directory_is_refused() {
+        let path = std::env::temp_dir().join(format!("warren-log-command-{}", std::process::id()));
+        let _ = std::fs::remove_dir_all(&path);
+        let disk = Arc::new(Directory::open(&path).unwrap());
+        let (log, _) = Log::open(disk, LogOptions::default()).unwrap();
+        let mut batch = Batch::new(Lsn(1));
+        for name in ["one", "two"] {
+            // An exchange of vhost "/" goes.
+            batch.effect().extend(b"\x81\x01/\x03");
+            batch.effect().extend(name.as_bytes());
+            batch.body_slice(name.as_bytes());
+            batch.finish_record();
+        }
+        log.write(log.reserve(batch).unwrap()).unwrap();
+        let used = verify(&path).unwrap_err();
+        assert!(used.ends_with("is in use by another process"), "{used}");
+        let mut writer = log.begin_checkpoint(Lsn(1)).unwrap();
+        let mut effects = Rope::new();
+        effects.extend(b"\x81\x01/\x03one");
+        writer.append(&effects).unwrap();
+        writer.finish().unwrap();
+        drop(log);
+        verify(&path).unwrap();
+        let dumped = |range, with_checkpoint| {
+            let mut out = Vec::new();
+            match dump(&path, range, with_checkpoint, &mut out) {
+                Ok(()) => Ok(String::from_utf8(out).unwrap()),
+                Err(Stopped::Unreadable(message)) => Err(message),
+                Err(Stopped::Output(error)) => panic!("{error}"),
+            }
+        };
+        let all = (Lsn::NONE, Lsn(u64::MAX));
+        let behind = "record 2, bodies of 3 bytes\n  ExchangeDeleted \"two\" in \"/\"\n";
+        assert_eq!(dumped(all, false).unwrap(), behind);
+        let checkpoint = "checkpoint at 1, block 0: 7 bytes\n  ExchangeDeleted \"one\" in \"/\"\n";
+        assert_eq!(dumped(all, true).unwrap(), format!("{checkpoint}{behind}"));
+        assert_eq!(dumped((Lsn(3), Lsn(9)), false).unwrap(), "");
+        assert!(dumped((Lsn(1), Lsn(1)), false).unwrap_err().contains("are in the checkpoint"));
+        std::fs::remove_dir_all(&path).unwrap();
+    }
+}

@@ -114,7 +114,8 @@ mod tests {
     /// A running log's backup, restored elsewhere.
     #[test]
     fn a_backup_is_restored_and_only_into_an_empty_directory() {
-        let (data, backup, restored) = (Scratch::new("data"), Scratch::new("backup"), Scratch::new("restored"));
+        let (data, backup, restored) =
+            (Scratch::new("data"), Scratch::new("backup"), Scratch::new("restored"));
         let log = open(&data.0);
         let mut batch = Batch::new(Lsn(1));
         batch.effect().extend(b"effect");

@@ -57,7 +57,8 @@ fn run(traffic: Traffic) {
         let peak = disk.take_peak_bytes();
         let bound = 2 * live_max + SEGMENT_COUNT * SEGMENT_BYTES;
         assert!(peak <= bound, "step {step}: {peak} bytes, live {live_max}");
-        let blocks: Vec<Vec<u8>> = (0..state.keyspace_bytes.div_ceil(60_000)).map(|_| vec![0; 60_000]).collect();
+        let blocks: Vec<Vec<u8>> =
+            (0..state.keyspace_bytes.div_ceil(60_000)).map(|_| vec![0; 60_000]).collect();
         checkpoint(&log, &blocks, &state.bodies).unwrap();
         let peak = disk.take_peak_bytes();
         let bound = 3 * live_max + SEGMENT_COUNT * SEGMENT_BYTES + AHEAD_BYTES;
@@ -109,6 +110,7 @@ fn keys_that_are_overwritten() {
     run(|log, state, random| {
         let mut none = Live::new();
         append_live(log, &[(random.bytes(BODY_SIZE_BYTES), Vec::new())], &mut none);
-        state.keyspace_bytes = (state.keyspace_bytes + BODY_SIZE_BYTES as u64).min(300 * BODY_SIZE_BYTES as u64);
+        state.keyspace_bytes =
+            (state.keyspace_bytes + BODY_SIZE_BYTES as u64).min(300 * BODY_SIZE_BYTES as u64);
     });
 }

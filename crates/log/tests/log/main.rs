@@ -2,11 +2,11 @@
 
 mod checkpoint_trouble;
 mod checkpoints;
+mod crashes;
 mod damaged_checkpoints;
 mod disk_bound;
-mod moved_bodies;
-mod crashes;
 mod faults;
+mod moved_bodies;
 mod reading;
 mod records;
 mod tails;
