@@ -18,7 +18,7 @@ use warren_log::{Archive, Log, LogError, LogOptions};
 use warren_sim::SimDisk;
 use warren_units::{Batch, BodyName, Epoch, Lsn};
 
-const OPTIONS: LogOptions = LogOptions { segment_size_bytes: 4096, salt: 9 };
+const OPTIONS: LogOptions = LogOptions { segment_size_bytes: 4096, salt: 9, reserve_size_bytes: 0 };
 
 /// What a segment holds: fields of a batch header, what lies behind it, and a byte to damage all of it with.
 type Piece<'a> = ([u8; 6], &'a [u8], Option<u8>);

@@ -226,6 +226,12 @@ impl Broker {
         self.finish(step);
     }
 
+    /// True while publishers are asked to stop.
+    #[inline]
+    pub fn is_blocked(&self) -> bool {
+        self.blocked.is_some()
+    }
+
     /// Asks publishers to stop (`Some` reason) or to go on.
     pub fn set_blocked(&mut self, step: &mut Step<'_>, reason: Option<&str>) {
         let was_blocked = self.blocked.is_some();

@@ -205,6 +205,10 @@ impl CommandError {
         CommandError::Text(Cow::Borrowed(text))
     }
 
+    /// The log's disk has no room for what grows the keyspace (Redis: `deny-write-on-disk-error`).
+    pub const LOG_IS_FULL: CommandError =
+        CommandError::fixed("MISCONF Errors writing to the AOF file: No space left on device");
+
     pub fn wrong_arity(name: &str) -> CommandError {
         CommandError::from(format!("ERR wrong number of arguments for '{name}' command"))
     }

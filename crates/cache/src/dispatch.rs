@@ -348,6 +348,9 @@ impl Context<'_, '_> {
             self.block(args, &[], Some(until), OnTimeout::Run);
             return Ok(());
         }
+        if flags.has(Flags::DENYOOM) && self.step.batch.refuses_growth(|| args.size()) {
+            return Err(self.refuse(args, CommandError::LOG_IS_FULL));
+        }
         if self.session.transaction.is_some() && !flags.has(Flags::NOT_QUEUED) {
             return self.queue(row, args);
         }

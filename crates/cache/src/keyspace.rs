@@ -8,6 +8,7 @@ pub mod effects;
 pub mod entry;
 pub mod expires;
 pub mod expiry;
+pub mod freeze;
 pub mod notices;
 pub mod string;
 pub mod table;
@@ -16,6 +17,7 @@ use crate::command::CommandError;
 use crate::values::{Hash, Limits, List, Set, SortedSet};
 use entry::Entry;
 use expires::Expires;
+use freeze::Freeze;
 use notices::Notices;
 use string::StringRef;
 use table::{Garbage, Slot, Table};
@@ -93,6 +95,8 @@ pub struct Place<'a> {
 pub struct Database {
     pub table: Table<Container>,
     pub expires: Expires,
+    /// Its number in the frozen view; SWAPDB may have given it another one since.
+    frozen_number: u8,
 }
 
 /// All databases and what is known about who waits for changes in them.
@@ -104,6 +108,8 @@ pub struct Keyspace {
     pub notices: Notices,
     /// Large values that were removed: freed outside the engine.
     garbage: Vec<KeyspaceGarbage>,
+    /// What a checkpoint still needs of the state at its LSN.
+    freeze: Freeze,
     /// Seconds of engine time that new and used entries are stamped with; volatile.
     access_clock: u32,
     /// Counts changes, so that a step knows whether it made any.
@@ -119,13 +125,15 @@ pub enum KeyspaceGarbage {
 impl Keyspace {
     /// An empty keyspace; `seed` keys all its hashes.
     pub fn new(seed: u64) -> Keyspace {
-        let database = || Database { table: Table::new(seed), expires: Expires::default() };
+        let database =
+            |number| Database { table: Table::new(seed), expires: Expires::default(), frozen_number: number };
         Keyspace {
-            databases: (0..DATABASE_COUNT).map(|_| database()).collect(),
+            databases: (0..DATABASE_COUNT as u8).map(database).collect(),
             seed,
             limits: Limits { hash_seed: seed, ..Limits::default() },
             notices: Notices::default(),
             garbage: Vec::new(),
+            freeze: Freeze::default(),
             access_clock: 0,
             change_count: 0,
         }
@@ -159,9 +167,13 @@ impl Keyspace {
         Some(self.databases[place.database as usize].table.get(place.slot?))
     }
 
+    /// The entry at a place, for a change.
     #[inline]
     pub(crate) fn entry_mut(&mut self, place: Place<'_>) -> Option<&mut KeyEntry> {
-        Some(self.databases[place.database as usize].table.get_mut(place.slot?))
+        let database = &mut self.databases[place.database as usize];
+        let entry = database.table.get_mut(place.slot?);
+        self.freeze.before_change(database.frozen_number, entry);
+        Some(entry)
     }
 
     /// True where the key has a deadline that has passed. Reads treat it as absent.
@@ -236,9 +248,9 @@ impl Keyspace {
     /// Marks the entry at a place as just used. Not a change: access clocks are volatile.
     #[inline]
     pub fn touch(&mut self, place: Place<'_>) {
-        let clock = self.access_clock;
-        if let Some(entry) = self.entry_mut(place) {
-            entry.set_access_clock(clock);
+        if let Some(slot) = place.slot {
+            let table = &mut self.databases[place.database as usize].table;
+            table.get_mut(slot).set_access_clock(self.access_clock);
         }
     }
 
@@ -252,10 +264,12 @@ impl Keyspace {
     /// Puts an entry at a place, over the one that is there.
     pub(crate) fn put(&mut self, place: Place<'_>, mut entry: KeyEntry) {
         entry.set_access_clock(self.access_clock);
+        self.freeze.mark_new(&mut entry);
         let database = &mut self.databases[place.database as usize];
         let deadline = entry.expire_at();
         if let Some(slot) = place.slot {
-            let old = database.table.replace(slot, entry);
+            let mut old = database.table.replace(slot, entry);
+            self.freeze.before_change(database.frozen_number, &mut old);
             let old_deadline = old.expire_at();
             database.expires.change(place.hash, old_deadline, deadline);
             self.discard(old);
@@ -269,7 +283,8 @@ impl Keyspace {
     /// Takes the entry at a place out.
     pub(crate) fn take(&mut self, place: Place<'_>) -> Option<KeyEntry> {
         let database = &mut self.databases[place.database as usize];
-        let entry = database.table.remove(place.slot?);
+        let mut entry = database.table.remove(place.slot?);
+        self.freeze.before_change(database.frozen_number, &mut entry);
         database.expires.change(place.hash, entry.expire_at(), None);
         self.changed(place);
         Some(entry)
@@ -282,6 +297,7 @@ impl Keyspace {
         let entry = database.table.get_mut(slot);
         let old = entry.expire_at();
         if old != deadline {
+            self.freeze.before_change(database.frozen_number, entry);
             entry.set_expire_at(deadline);
             database.expires.change(place.hash, old, deadline);
         }
@@ -294,16 +310,19 @@ impl Keyspace {
         make: impl FnOnce() -> Container,
     ) -> &mut Container {
         self.changed(place);
-        let table = &mut self.databases[place.database as usize].table;
+        let database = &mut self.databases[place.database as usize];
         let slot = match place.slot {
             Some(slot) => slot,
             None => {
                 let mut entry = Entry::new_container(place.key, make());
                 entry.set_access_clock(self.access_clock);
-                table.insert(place.hash, entry)
+                self.freeze.mark_new(&mut entry);
+                database.table.insert(place.hash, entry)
             }
         };
-        table.get_mut(slot).container_mut().expect("an effect meets the type it was decided for")
+        let entry = database.table.get_mut(slot);
+        self.freeze.before_change(database.frozen_number, entry);
+        entry.container_mut().expect("an effect meets the type it was decided for")
     }
 
     /// The container at a place for a change; `None` if there is no key or it is a string.
@@ -331,7 +350,8 @@ impl Keyspace {
     pub(crate) fn flush(&mut self, database: u8) {
         let old = &mut self.databases[database as usize];
         self.notices.database_changed(database, |key| old.table.find(old.table.hash(key), key).is_some());
-        self.garbage.push(KeyspaceGarbage::Table(old.table.clear()));
+        let table = old.table.clear();
+        self.garbage.extend(self.freeze.keep_table(old.frozen_number, table).map(KeyspaceGarbage::Table));
         old.expires = Expires::default();
         self.change_count += 1;
     }

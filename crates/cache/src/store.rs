@@ -1,5 +1,6 @@
 //! Storing a computed value: SORT … STORE, SUNIONSTORE, ZRANGESTORE and their like.
 
+use crate::command::CommandError;
 use crate::context::Context;
 use crate::keyspace::effects::Value;
 use crate::keyspace::effects::key::{Delete, SetValue};
@@ -7,16 +8,27 @@ use crate::keyspace::{Container, codec};
 use bytes::Bytes;
 
 /// Puts the result at `destination`, over what is there; `None`, an empty result, removes it.
-pub fn store(context: &mut Context<'_, '_>, destination: &[u8], result: Option<Container>) {
+///
+/// # Errors
+/// Where the log has no room for the result.
+pub fn store(
+    context: &mut Context<'_, '_>,
+    destination: &[u8],
+    result: Option<Container>,
+) -> Result<(), CommandError> {
     let place = context.write(destination);
     let Some(container) = result else {
         if place.slot.is_some() {
             context.apply(Delete { place });
         }
-        return;
+        return Ok(());
     };
     let mut encoded = Vec::new();
     codec::encode_container(&container, &mut encoded);
+    if context.step.batch.refuses_growth(|| encoded.len()) {
+        return Err(CommandError::LOG_IS_FULL);
+    }
     let encoded = Bytes::from(encoded);
     context.apply(SetValue { place, deadline: None, encoded: Value::Shared(&encoded) });
+    Ok(())
 }

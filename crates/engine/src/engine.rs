@@ -94,6 +94,20 @@ impl Engine {
         }
     }
 
+    /// Bounds the batch that steps which grow the state may build; `u64::MAX` while the disk has room.
+    /// Others always find room: whoever runs the engine keeps a reserve for them.
+    pub fn set_growth_size_max(&mut self, size_bytes: u64) {
+        self.batch.set_growth_size_max(size_bytes);
+    }
+
+    /// Asks publishers to stop because the disk is nearly full, or to go on.
+    pub fn set_disk_low(&mut self, is_low: bool) {
+        if self.broker.is_blocked() != is_low {
+            let (_, broker, mut step) = self.parts();
+            broker.set_blocked(&mut step, is_low.then_some("low on disk"));
+        }
+    }
+
     /// Runs the requests of a RESP client in order, each a step of its own.
     pub fn run_resp<'r>(&mut self, peer: PeerId, requests: impl Iterator<Item = Args<'r>>) {
         let Some(outbox) = self.peers.outbox(peer) else { return };

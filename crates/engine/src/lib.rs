@@ -5,11 +5,13 @@
 //! come ([`Engine::begin_turn`]).
 
 pub mod bridge;
+mod checkpoint;
 pub mod describe;
 mod engine;
 mod peers;
 mod recovery;
 
+pub use checkpoint::Piece;
 pub use engine::{Engine, Garbage, Settings};
 pub use peers::{Address, PeerKind};
 pub use recovery::ReplayError;

@@ -35,6 +35,16 @@ impl Engine {
         effects: &[u8],
         body: &mut dyn FnMut(u32) -> Option<Bytes>,
     ) -> Result<(), ReplayError> {
+        self.apply_effects(lsn, effects, body)
+    }
+
+    /// Applies effects one by one, as they were applied when they were made.
+    pub(crate) fn apply_effects(
+        &mut self,
+        lsn: Lsn,
+        effects: &[u8],
+        body: &mut dyn FnMut(u32) -> Option<Bytes>,
+    ) -> Result<(), ReplayError> {
         let mut cursor = Cursor::new(effects);
         while let Some(tag) = cursor.rest().first().copied() {
             if tag >= BROKER_TAG_MIN {

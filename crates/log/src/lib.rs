@@ -20,6 +20,7 @@ mod error;
 pub mod format;
 mod reader;
 pub mod recovery;
+mod reserve;
 mod retention;
 mod room;
 mod segment;

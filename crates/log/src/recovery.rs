@@ -30,6 +30,7 @@ use crate::checkpoint::writer::remove;
 use crate::disk::Disk;
 use crate::error::LogError;
 use crate::format::{SegmentHeader, segment_sequence};
+use crate::reserve::RESERVE_NAME;
 use crate::room::segment_salt;
 use crate::segment::{Segment, lock};
 use crate::writer::{Log, LogOptions};
@@ -162,6 +163,7 @@ pub(crate) fn open_epoch(
     let mut size = size_wanted;
     loop {
         match Segment::create(disk, header, size) {
+            Err(error) if error.is_storage_full() && disk.remove(RESERVE_NAME).is_ok() => {}
             Err(error) if error.is_storage_full() && size / 2 >= OPENING_SIZE_BYTES_MIN => size /= 2,
             made => return Ok((Arc::new(made?), size)),
         }

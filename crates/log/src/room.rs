@@ -9,6 +9,9 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, MutexGuard};
 use warren_units::Lsn;
 
+/// This part of a segment's size is kept for acknowledgements and deletes on a full disk.
+const SETTLING_ROOM_DIVISOR: u64 = 4;
+
 impl Log {
     /// True if a batch of `size` bytes (all effects and bodies of the turn, with whatever the caller keeps
     /// in reserve) will find room. Ask before a step that grows the log. Costs one load, except for a
@@ -19,6 +22,27 @@ impl Log {
             return true;
         }
         !self.is_space_short.load(Ordering::Relaxed) && self.make_room(needed).is_ok()
+    }
+
+    /// How large a batch may become by steps that grow the state, if they are to add about `size` bytes:
+    /// `u64::MAX` while the disk has room, otherwise what is left before the part kept for acknowledgements
+    /// and deletes.
+    pub fn growth_room(&self, size: u64) -> u64 {
+        let kept = self.settling_room();
+        if self.has_room_for(size.saturating_add(kept)) && !self.is_space_short() {
+            return u64::MAX;
+        }
+        self.contiguous_room.load(Ordering::Relaxed).saturating_sub(kept)
+    }
+
+    /// True when a full disk will soon stop what grows the state: who can wait should.
+    pub fn is_room_low(&self) -> bool {
+        self.is_space_short() && self.contiguous_room.load(Ordering::Relaxed) < 2 * self.settling_room()
+    }
+
+    /// Bytes kept for records of what shrinks the state, on a full disk.
+    fn settling_room(&self) -> u64 {
+        self.options.segment_size_bytes / SETTLING_ROOM_DIVISOR
     }
 
     /// Preallocated bytes that no batch has taken yet.
@@ -53,7 +77,7 @@ impl Log {
     /// Sees to it that there is a next segment, with room for a batch of `needed` bytes. Whoever holds
     /// `preparing` is the only one who sets or takes the next segment.
     pub(crate) fn make_room_holding(&self, _: &MutexGuard<'_, ()>, needed: u64) -> Result<(), LogError> {
-        let made = self.make_next(needed);
+        let made = self.make_next(needed).and_then(|()| self.fill_reserve());
         match &made {
             Ok(()) => self.is_space_short.store(false, Ordering::Relaxed),
             Err(error) if error.is_storage_full() => self.is_space_short.store(true, Ordering::Relaxed),
@@ -76,14 +100,21 @@ impl Log {
             };
             (tail.next.clone(), tail.next_size, header)
         };
-        let size = segment_size(&self.options, needed);
+        let mut size = segment_size(&self.options, needed);
+        let size_min = segment_size_min(&self.options, needed);
         let next = match next {
-            Some(_) if next_size >= size => return Ok(()),
+            Some(_) if next_size >= size_min => return Ok(()),
             Some(next) => {
                 next.file.allocate(size).map_err(LogError::io("grow", &next.name))?;
                 next
             }
-            None => Arc::new(Segment::create(&*self.disk, header, size)?),
+            // A disk with little room is used to its end by smaller segments.
+            None => loop {
+                match Segment::create(&*self.disk, header, size) {
+                    Err(error) if error.is_storage_full() && size > size_min => size = size_min.max(size / 2),
+                    made => break Arc::new(made?),
+                }
+            },
         };
         let mut tail = lock(&self.tail);
         tail.next_sequence = next.header.sequence + 1;
@@ -97,6 +128,12 @@ impl Log {
 /// Size of a segment that takes at least a batch of `needed` bytes.
 fn segment_size(options: &LogOptions, needed: u64) -> u64 {
     options.segment_size_bytes.max(SEGMENT_HEADER_SIZE_BYTES.saturating_add(needed))
+}
+
+/// The least that is worth a segment on a disk with little room.
+fn segment_size_min(options: &LogOptions, needed: u64) -> u64 {
+    let least = options.segment_size_bytes / SETTLING_ROOM_DIVISOR;
+    least.max(SEGMENT_HEADER_SIZE_BYTES.saturating_add(needed))
 }
 
 /// One salt per segment.

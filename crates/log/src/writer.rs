@@ -9,6 +9,7 @@ use crate::error::LogError;
 use crate::format::{
     BATCH_HEADER_SIZE_BYTES, BatchHeader, BatchKind, SEGMENT_HEADER_SIZE_BYTES, batch_span_bytes,
 };
+use crate::reserve::Reserve;
 use crate::retention::Housekeeping;
 use crate::segment::{Segment, lock};
 use std::collections::VecDeque;
@@ -26,11 +27,13 @@ pub struct LogOptions {
     pub segment_size_bytes: u64,
     /// A number nobody outside can guess: with it, no body can be made to look like a batch.
     pub salt: u64,
+    /// Size of a file that holds room for a checkpoint on a full disk; 0 for none.
+    pub reserve_size_bytes: u64,
 }
 
 impl Default for LogOptions {
     fn default() -> LogOptions {
-        LogOptions { segment_size_bytes: 64 * 1024 * 1024, salt: 0 }
+        LogOptions { segment_size_bytes: 64 * 1024 * 1024, salt: 0, reserve_size_bytes: 0 }
     }
 }
 
@@ -53,6 +56,7 @@ pub struct Log {
     pub(crate) contiguous_room: AtomicU64,
     /// The last attempt to make room found none.
     pub(crate) is_space_short: AtomicBool,
+    pub(crate) reserve: Mutex<Reserve>,
     poisoned: AtomicBool,
     pub(crate) body_cache: Mutex<BodyCache>,
     /// The newest checkpoint; set by whoever makes one.
@@ -144,6 +148,7 @@ impl Log {
             reserved_bytes: AtomicU64::new(0),
             synced_bytes: AtomicU64::new(0),
             is_space_short: AtomicBool::new(false),
+            reserve: Mutex::default(),
             poisoned: AtomicBool::new(false),
             body_cache: Mutex::default(),
         }

@@ -114,6 +114,11 @@ impl<'a> Args<'a> {
         (0..self.spans.len()).map(move |index| args.get(index))
     }
 
+    /// Size in bytes of all arguments.
+    pub fn size(&self) -> usize {
+        self.iter().map(<[u8]>::len).sum()
+    }
+
     /// A copy that outlives the input buffer, for MULTI.
     pub fn to_owned(&self) -> OwnedArgs {
         let mut owned = OwnedArgs::default();

@@ -242,7 +242,7 @@ mod tests {
     #[test]
     fn the_log_comes_back_from_real_files() {
         let scratch = Scratch::new("log");
-        let options = LogOptions { segment_size_bytes: 64 * 1024, salt: 1 };
+        let options = LogOptions { segment_size_bytes: 64 * 1024, salt: 1, ..LogOptions::default() };
         for round in 0..4u64 {
             let disk = Arc::new(Directory::open(&scratch.0).unwrap());
             let (log, recovery) = Log::open(disk, options).unwrap();

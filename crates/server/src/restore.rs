@@ -107,7 +107,7 @@ mod tests {
     }
 
     fn open(path: &Path) -> Log {
-        let options = LogOptions { segment_size_bytes: 64 * 1024, salt: 1 };
+        let options = LogOptions { segment_size_bytes: 64 * 1024, salt: 1, ..LogOptions::default() };
         Log::open(Arc::new(Directory::open(path).unwrap()), options).unwrap().0
     }
 

@@ -20,6 +20,9 @@ use warren_units::{LoopId, Lsn};
 /// Replays that take longer show their progress.
 const QUIET_REPLAY_TIME_MAX: Duration = Duration::from_secs(1);
 
+/// The log keeps room for a checkpoint on a full disk: this part of a segment's size.
+const RESERVE_SIZE_DIVISOR: u64 = 4;
+
 /// How long a port in use is tried again.
 const BIND_TIME_MAX: Duration = Duration::from_millis(500);
 
@@ -158,7 +161,11 @@ fn announce(settings: &Settings, kind: DriverKind) {
 fn recover(settings: &Settings, loop_count: usize) -> Result<Core, String> {
     let disk = Directory::open(&settings.data_dir)
         .map_err(|error| Directory::explain(&settings.data_dir, &error))?;
-    let options = LogOptions { salt: random_u64(), ..LogOptions::default() };
+    let options = LogOptions {
+        segment_size_bytes: settings.segment_size_bytes,
+        salt: random_u64(),
+        reserve_size_bytes: settings.segment_size_bytes / RESERVE_SIZE_DIVISOR,
+    };
     let (log, recovery) = Log::open(Arc::new(disk), options).map_err(|error| error.to_string())?;
     if let Some(cut) = &recovery.cut {
         println!("warren: {cut}");

@@ -9,6 +9,9 @@ use std::path::PathBuf;
 use warren_engine::broker::ConfirmLevel;
 use warren_engine::cache::settings::AppendFsync;
 
+const SEGMENT_SIZE_BYTES_DEFAULT: u64 = 64 << 20;
+const SEGMENT_SIZES_BYTES: std::ops::RangeInclusive<u64> = (1 << 20)..=(1 << 30);
+
 /// The file that is read where no other is named.
 const CONFIG_FILE_NAME: &str = "warren.toml";
 
@@ -46,6 +49,9 @@ pub struct Flags {
     /// Password that RESP clients must give with AUTH.
     #[arg(long, env = "WARREN_REQUIREPASS", value_name = "PASSWORD")]
     requirepass: Option<String>,
+    /// Size of the log's segments (64mb): on a small disk a smaller one leaves more of it to use.
+    #[arg(long, env = "WARREN_SEGMENT_SIZE", value_name = "SIZE")]
+    segment_size: Option<String>,
     /// Settings file (warren.toml, if there is one).
     #[arg(long, env = "WARREN_CONFIG", value_name = "FILE")]
     #[serde(skip)]
@@ -65,6 +71,7 @@ pub struct Settings {
     pub publisher_confirms: ConfirmLevel,
     pub io_driver: DriverChoice,
     pub password: String,
+    pub segment_size_bytes: u64,
 }
 
 impl Flags {
@@ -100,12 +107,36 @@ impl Flags {
                 _ => return Err(unknown("io-driver", &driver, "auto, uring or epoll")),
             },
             password: self.requirepass.or(file.requirepass).unwrap_or_default(),
+            segment_size_bytes: match self.segment_size.or(file.segment_size) {
+                None => SEGMENT_SIZE_BYTES_DEFAULT,
+                Some(text) => size_bytes(&text)
+                    .filter(|size| SEGMENT_SIZES_BYTES.contains(size))
+                    .ok_or_else(|| unknown("segment-size", &text, "a size from 1mb to 1gb"))?,
+            },
         })
     }
 }
 
 fn unknown(setting: &str, value: &str, known: &str) -> String {
     format!("{setting} is '{value}', but must be {known}")
+}
+
+/// A size as Redis's configuration writes it: `100`, `64kb`, `64mb`, `1gb` (powers of 1024; `k`, `m` and `g`
+/// are powers of 1000).
+fn size_bytes(text: &str) -> Option<u64> {
+    let text = text.trim().to_ascii_lowercase();
+    let digits = text.trim_end_matches(|letter: char| !letter.is_ascii_digit());
+    let unit = match &text[digits.len()..] {
+        "" | "b" => 1,
+        "k" => 1000,
+        "kb" => 1 << 10,
+        "m" => 1_000_000,
+        "mb" => 1 << 20,
+        "g" => 1_000_000_000,
+        "gb" => 1 << 30,
+        _ => return None,
+    };
+    digits.parse::<u64>().ok()?.checked_mul(unit)
 }
 
 fn read_file(named: Option<&PathBuf>) -> Result<Flags, String> {

@@ -4,7 +4,7 @@ use crate::core::{Core, fail};
 use parking_lot::{Condvar, Mutex};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
-use warren_units::Lsn;
+use warren_units::{LoopId, Lsn};
 
 /// How long written records stay unsynced at most while nobody waits (`appendfsync everysec`).
 const SYNC_INTERVAL: Duration = Duration::from_secs(1);
@@ -76,8 +76,13 @@ pub fn run(core: &Core, each_second: bool) {
             }
             core.wake_waiting(None);
         }
+        let was_low = core.log.is_room_low();
         if let Err(error) = core.log.prepare() {
             fail(&error);
+        }
+        if was_low != core.log.is_room_low() {
+            // Publishers are to be told, which a loop does in its next turn.
+            core.wake(LoopId(0));
         }
     }
 }

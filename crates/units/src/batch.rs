@@ -16,7 +16,7 @@ use bytes::Bytes;
 pub const RECORD_HEADER_SIZE_BYTES: usize = 8;
 
 /// Records with consecutive LSNs from `first` on.
-#[derive(Default, Debug)]
+#[derive(Debug)]
 pub struct Batch {
     first: Lsn,
     count: u32,
@@ -27,6 +27,23 @@ pub struct Batch {
     open: Option<(RopeMark, usize)>,
     /// Highest record of this batch that some output waits to see *synced*.
     sync_wanted: Lsn,
+    /// Bytes that this batch may reach by what grows the state; all of them while the disk has room.
+    growth_size_max: u64,
+}
+
+impl Default for Batch {
+    fn default() -> Batch {
+        Batch {
+            first: Lsn::NONE,
+            count: 0,
+            effects: Rope::default(),
+            bodies: Rope::default(),
+            body_sizes: Vec::new(),
+            open: None,
+            sync_wanted: Lsn::NONE,
+            growth_size_max: u64::MAX,
+        }
+    }
 }
 
 impl Batch {
@@ -127,13 +144,25 @@ impl Batch {
         self.sync_wanted
     }
 
+    /// Bounds what [`Batch::refuses_growth`] lets in: the log's disk is nearly full. `u64::MAX` ends it.
+    pub fn set_growth_size_max(&mut self, size_bytes: u64) {
+        self.growth_size_max = size_bytes;
+    }
+
+    /// True where the log has no room for a step that adds about `size_bytes` to the state. Asked before the
+    /// step's first effect; what shrinks the state does not ask, a reserve is kept for it.
+    #[inline]
+    pub fn refuses_growth(&self, size_bytes: impl FnOnce() -> usize) -> bool {
+        self.growth_size_max < u64::MAX && (self.size() + size_bytes()) as u64 > self.growth_size_max
+    }
+
     /// Takes the batch and leaves an empty one that goes on at the next LSN.
     ///
     /// # Panics
     /// If a record is open: turns end between steps.
     pub fn take(&mut self) -> Batch {
         assert!(self.open.is_none(), "a turn ended within a step");
-        let next = Batch::new(self.next_lsn());
+        let next = Batch { growth_size_max: self.growth_size_max, ..Batch::new(self.next_lsn()) };
         std::mem::replace(self, next)
     }
 

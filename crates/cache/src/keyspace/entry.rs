@@ -67,6 +67,8 @@ enum Payload {
 const HAS_DEADLINE: u8 = 1;
 /// The text was built by a change (APPEND, SETRANGE, SETBIT), not set whole.
 const CHANGED: u8 = 2;
+/// One of two colours: which entries a frozen view still has to write out (see [`super::freeze`]).
+const COLOUR: u8 = 4;
 
 const ALIGNMENT: usize = 8;
 const HEADER_SIZE: usize = size_of::<Header>();
@@ -171,6 +173,17 @@ impl<C> Entry<C> {
     #[inline]
     pub fn set_access_clock(&mut self, clock: u32) {
         self.header_mut().access_clock = clock;
+    }
+
+    #[inline]
+    pub fn colour(&self) -> bool {
+        self.header().flags & COLOUR != 0
+    }
+
+    #[inline]
+    pub fn set_colour(&mut self, colour: bool) {
+        let header = self.header_mut();
+        header.flags = (header.flags & !COLOUR) | if colour { COLOUR } else { 0 };
     }
 
     #[inline]

@@ -18,6 +18,7 @@ use super::entry::Entry;
 use bucket::{Bucket, Place, tag_of};
 use buckets::Buckets;
 use rapidhash::v3::{RapidSecrets, rapidhash_v3_nano_inline};
+use smallvec::SmallVec;
 
 /// The table grows past this many entries per bucket: about one bucket in eight has a child then.
 const ENTRIES_PER_BUCKET_MAX: usize = 5;
@@ -56,7 +57,15 @@ pub struct Slot {
 
 /// What `clear` took out: to be dropped where it holds up nobody.
 pub struct Garbage<C> {
-    _arrays: [Buckets<C>; 2],
+    arrays: [Buckets<C>; 2],
+}
+
+impl<C> Garbage<C> {
+    pub fn for_each<'a>(&'a self, mut visit: impl FnMut(&'a Entry<C>)) {
+        for array in &self.arrays {
+            (0..array.count()).for_each(|index| array.visit(index, &mut visit));
+        }
+    }
 }
 
 impl<C> Table<C> {
@@ -194,28 +203,40 @@ impl<C> Table<C> {
         self.old_emptied = 0;
         let current = std::mem::replace(&mut self.current, Buckets::new(1));
         let old = std::mem::replace(&mut self.old, Buckets::new(0));
-        Garbage { _arrays: [current, old] }
+        Garbage { arrays: [current, old] }
     }
 
     /// Visits the entries of the bucket that the cursor names, and of those it was or will be split into,
     /// and returns the next cursor: 0 after the last. A key that is there from the first call to the last
     /// is visited, once or more often.
     pub fn scan<'a>(&'a self, cursor: u64, mut visit: impl FnMut(&'a Entry<C>)) -> u64 {
+        self.scan_buckets(cursor, |is_old, index| self.array(is_old).visit(index, &mut visit))
+    }
+
+    /// As [`Table::scan`], for marks on the entries; slots stay valid.
+    pub fn scan_mut(&mut self, cursor: u64, mut visit: impl FnMut(&mut Entry<C>)) -> u64 {
+        let mut buckets: SmallVec<[(bool, usize); 8]> = SmallVec::new();
+        let next = self.scan_buckets(cursor, |is_old, index| buckets.push((is_old, index)));
+        for (is_old, index) in buckets {
+            self.array_mut(is_old).visit_mut(index, &mut visit);
+        }
+        next
+    }
+
+    /// The buckets that [`Table::scan`] visits for a cursor: in which array and where.
+    #[inline]
+    fn scan_buckets(&self, mut cursor: u64, mut visit: impl FnMut(bool, usize)) -> u64 {
         if !self.is_moving() {
-            self.current.visit(cursor, &mut visit);
+            visit(false, (cursor & self.current.mask()) as usize);
             return next_cursor(cursor, self.current.mask());
         }
-        let (small, large) = if self.old.mask() < self.current.mask() {
-            (&self.old, &self.current)
-        } else {
-            (&self.current, &self.old)
-        };
-        small.visit(cursor, &mut visit);
-        let mut cursor = cursor;
+        let is_old_small = self.old.mask() < self.current.mask();
+        let [small, large] = [is_old_small, !is_old_small].map(|is_old| self.array(is_old).mask());
+        visit(is_old_small, (cursor & small) as usize);
         loop {
-            large.visit(cursor, &mut visit);
-            cursor = next_cursor(cursor, large.mask());
-            if cursor & (small.mask() ^ large.mask()) == 0 {
+            visit(!is_old_small, (cursor & large) as usize);
+            cursor = next_cursor(cursor, large);
+            if cursor & (small ^ large) == 0 {
                 return cursor;
             }
         }

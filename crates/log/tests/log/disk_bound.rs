@@ -43,7 +43,7 @@ const AHEAD_BYTES: u64 = 2 * 64 * 1024;
 /// goes away does so on the disk with the next checkpoint, so the most that was live since the last one counts.
 fn run(traffic: Traffic) {
     let disk = TroubledDisk::new();
-    let options = LogOptions { segment_size_bytes: SEGMENT_BYTES, salt: 1 };
+    let options = LogOptions { segment_size_bytes: SEGMENT_BYTES, salt: 1, ..LogOptions::default() };
     let (log, _) = Log::open(std::sync::Arc::new(disk.clone()), options).unwrap();
     let (mut state, random) = (State::default(), &mut Random::new(5));
     let (mut live_max, mut checkpoints) = (0, 0);

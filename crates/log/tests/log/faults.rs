@@ -1,9 +1,9 @@
 //! Full disks, failing disks, large batches, many threads.
 
-use crate::records::{SEGMENT_SIZE_BYTES, append, batch_of, open, plain, read, try_open};
-use std::sync::Mutex;
+use crate::records::{SEGMENT_SIZE_BYTES, append, batch_of, open, options, plain, read, try_open};
 use std::sync::mpsc;
-use warren_log::{Log, LogError};
+use std::sync::{Arc, Mutex};
+use warren_log::{Disk, Log, LogError, LogOptions};
 use warren_sim::{Random, SimDisk};
 use warren_units::{Batch, Lsn};
 
@@ -167,4 +167,47 @@ fn several_threads_write_while_one_syncs() {
         let sizes = records.iter().filter(|(effects, _)| effects.first() == Some(&tag));
         assert!(sizes.map(|(effects, _)| effects.len() as u64).eq(1..BATCH_COUNT), "thread {tag}");
     }
+}
+
+#[test]
+fn growth_ends_before_acknowledgements_do_and_the_reserve_is_room_for_a_checkpoint() {
+    const RESERVE_SIZE_BYTES: u64 = SEGMENT_SIZE_BYTES / 2;
+    let disk = SimDisk::new();
+    disk.set_capacity(3 * SEGMENT_SIZE_BYTES + RESERVE_SIZE_BYTES + 100);
+    let options = LogOptions { reserve_size_bytes: RESERVE_SIZE_BYTES, ..options() };
+    let (log, _) = Log::open(Arc::new(disk.clone()), options).unwrap();
+    log.prepare().unwrap();
+    assert_eq!((log.growth_room(100), log.is_room_low()), (u64::MAX, false));
+    let mut grown = 0;
+    while log.growth_room(300) >= 300 {
+        append(&log, &[plain(1, 200)]);
+        log.prepare().unwrap();
+        grown += 1;
+    }
+    assert!(grown > 60, "{grown} records filled the disk");
+    assert!(log.is_space_short() && log.is_room_low());
+    let settled = (0..).take_while(|_| {
+        let has_room = log.has_room_for(30);
+        if has_room {
+            append(&log, &[plain(2, 20)]);
+        }
+        has_room
+    });
+    assert!(settled.count() > 15);
+
+    let no_room = disk.create("checkpoint", RESERVE_SIZE_BYTES).err().unwrap();
+    assert_eq!(no_room.kind(), std::io::ErrorKind::StorageFull);
+    log.lend_reserve().unwrap();
+    disk.create("checkpoint", RESERVE_SIZE_BYTES).unwrap();
+    log.prepare().unwrap();
+    assert!(!disk.list().unwrap().contains(&"reserve".to_owned()), "what is lent is not made again");
+    log.return_reserve();
+    log.prepare().unwrap();
+    assert!(log.is_space_short());
+    // The checkpoint gave room back.
+    disk.remove("checkpoint").unwrap();
+    disk.set_capacity(8 * SEGMENT_SIZE_BYTES);
+    log.prepare().unwrap();
+    assert_eq!((log.is_space_short(), log.growth_room(100)), (false, u64::MAX));
+    assert!(disk.list().unwrap().contains(&"reserve".to_owned()));
 }

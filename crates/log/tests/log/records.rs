@@ -11,7 +11,7 @@ pub const SEGMENT_SIZE_BYTES: u64 = 8 * 1024;
 pub type Content = (Vec<u8>, Vec<Vec<u8>>);
 
 pub fn options() -> LogOptions {
-    LogOptions { segment_size_bytes: SEGMENT_SIZE_BYTES, salt: 42 }
+    LogOptions { segment_size_bytes: SEGMENT_SIZE_BYTES, salt: 42, ..LogOptions::default() }
 }
 
 pub fn try_open(disk: &SimDisk) -> Result<(Log, Recovery), LogError> {

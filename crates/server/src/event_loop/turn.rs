@@ -117,6 +117,7 @@ impl EventLoop {
         let mut engine = core.engine();
         let time = now();
         engine.begin_turn(time, core.log.progress());
+        engine.set_disk_low(core.log.is_room_low());
         for (kind, peer, unsent) in self.work.unsent.drain(..) {
             engine.set_unsent(kind, peer, unsent);
         }
@@ -173,6 +174,8 @@ impl EventLoop {
         let Some(input) = self.driver.input(decoded.token) else { return };
         let (peer, data) = (decoded.peer, input.data());
         let mut pause = false;
+        let size = engine.batch_size() + decoded.consumed;
+        engine.set_growth_size_max(self.core.log.growth_room(size as u64));
         match &decoded.requests {
             Requests::Resp(commands) => {
                 if !commands.is_empty() {

@@ -29,6 +29,9 @@ pub(in crate::methods) fn handle(
     check_properties(call, content.properties)?;
     let rewritten = rewritten_properties(call, content.properties)?;
     let properties = rewritten.as_deref().map_or(content.properties, RawProperties::trusted);
+    if properties.is_persistent() && call.step.batch.refuses_growth(|| content.body.len()) {
+        return Err(log_is_full());
+    }
     call.broker.counters.published += 1;
     call.broker.state.exchanges[route.exchange as usize].published_in += 1;
     let max = call.broker.settings.transaction_size_bytes_max;
@@ -54,6 +57,12 @@ pub(in crate::methods) fn handle(
     let accepted = deliver(call, route, &publication, publish.mandatory);
     confirm(call, accepted);
     Ok(())
+}
+
+/// The log's disk has no room; who asked for it was told by connection.blocked before.
+#[cold]
+pub(in crate::methods) fn log_is_full() -> Refusal {
+    Refusal::new(ReplyCode::ResourceError, "no space left on the disk for persistent messages")
 }
 
 /// A publish that its transaction held back. True if a full queue refused it.

@@ -11,7 +11,11 @@ use warren_amqp::methods::{TxCommit, TxCommitOk};
 use warren_units::Gate;
 
 pub(in crate::methods) fn handle(call: &mut Call<'_, '_>, _: TxCommit) -> Result<(), Refusal> {
-    let transaction = call.channel().transaction.as_mut().ok_or_else(not_transactional)?;
+    let transaction = call.broker.channels[call.channel as usize].transaction.as_mut();
+    let transaction = transaction.ok_or_else(not_transactional)?;
+    if transaction.size_bytes() > 0 && call.step.batch.refuses_growth(|| transaction.size_bytes()) {
+        return Err(publish::log_is_full());
+    }
     let transaction = std::mem::take(transaction);
     let mut is_rejected = false;
     for buffered in &transaction.publishes {

@@ -104,7 +104,7 @@ fn sort_as_told(context: &mut Context<'_, '_>, args: Args<'_>, may_store: bool) 
         list.push_back(text.unwrap_or(Text::Slice(b"")), limits);
     }
     let list = (!list.is_empty()).then(|| Container::List(Box::new(list)));
-    store(context, destination, list);
+    store(context, destination, list)?;
     context.reply.integer(count as i64);
     Ok(())
 }

@@ -105,24 +105,21 @@ fn sinterstore(context: &mut Context<'_, '_>, args: Args<'_>) -> Result<(), Comm
     let places = places(context, args.from(2));
     let members = intersection(&sets(&context.shared.keyspace, &places)?);
     let result = collected(members, &context.shared.keyspace.limits);
-    store_set(context, args.get(1), result);
-    Ok(())
+    store_set(context, args.get(1), result)
 }
 
 fn sunionstore(context: &mut Context<'_, '_>, args: Args<'_>) -> Result<(), CommandError> {
     let places = places(context, args.from(2));
     let members = union(&sets(&context.shared.keyspace, &places)?);
     let result = collected(members, &context.shared.keyspace.limits);
-    store_set(context, args.get(1), result);
-    Ok(())
+    store_set(context, args.get(1), result)
 }
 
 fn sdiffstore(context: &mut Context<'_, '_>, args: Args<'_>) -> Result<(), CommandError> {
     let places = places(context, args.from(2));
     let members = difference(&sets(&context.shared.keyspace, &places)?);
     let result = collected(members, &context.shared.keyspace.limits);
-    store_set(context, args.get(1), result);
-    Ok(())
+    store_set(context, args.get(1), result)
 }
 
 fn sintercard(context: &mut Context<'_, '_>, args: Args<'_>) -> Result<(), CommandError> {
@@ -193,10 +190,11 @@ fn collected<'k>(members: impl Iterator<Item = Text<'k>>, limits: &Limits) -> Se
     set
 }
 
-fn store_set(context: &mut Context<'_, '_>, destination: &[u8], result: Set) {
+fn store_set(context: &mut Context<'_, '_>, destination: &[u8], result: Set) -> Result<(), CommandError> {
     let count = result.len();
-    store(context, destination, (count > 0).then(|| Container::Set(Box::new(result))));
+    store(context, destination, (count > 0).then(|| Container::Set(Box::new(result))))?;
     context.reply.integer(count as i64);
+    Ok(())
 }
 
 #[cfg(test)]

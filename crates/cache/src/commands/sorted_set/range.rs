@@ -219,15 +219,19 @@ fn zrangestore(context: &mut Context<'_, '_>, args: Args<'_>) -> Result<(), Comm
             result.insert(member, score, &keyspace.limits);
         }
     }
-    store_sorted_set(context, args.get(1), result);
-    Ok(())
+    store_sorted_set(context, args.get(1), result)
 }
 
 /// Stores a result and replies its size.
-pub fn store_sorted_set(context: &mut Context<'_, '_>, destination: &[u8], result: SortedSet) {
+pub fn store_sorted_set(
+    context: &mut Context<'_, '_>,
+    destination: &[u8],
+    result: SortedSet,
+) -> Result<(), CommandError> {
     let count = result.len();
-    store(context, destination, (count > 0).then(|| Container::SortedSet(Box::new(result))));
+    store(context, destination, (count > 0).then(|| Container::SortedSet(Box::new(result))))?;
     context.reply.integer(count as i64);
+    Ok(())
 }
 
 fn zcount(context: &mut Context<'_, '_>, args: Args<'_>) -> Result<(), CommandError> {

@@ -67,11 +67,25 @@ fn exec(context: &mut Context<'_, '_>, _: Args<'_>) -> Result<(), CommandError> 
         context.reply.null_array();
         return Ok(());
     }
+    check_room(context, &transaction.queued)?;
     check_host_commands(context, &transaction.queued)?;
     context.reply.array(transaction.queued.len());
     context.is_in_exec = true;
     for request in &transaction.queued {
         context.run_queued(request.args());
+    }
+    Ok(())
+}
+
+/// All that the transaction adds must find room together.
+fn check_room(context: &Context<'_, '_>, queued: &[OwnedArgs]) -> Result<(), CommandError> {
+    let grows = |request: &&OwnedArgs| {
+        let row = context.shared.lookup.find(request.args().get(0));
+        row.is_some_and(|row| row.spec.flags.has(Flags::DENYOOM))
+    };
+    let size = || queued.iter().filter(grows).map(OwnedArgs::size).sum();
+    if context.step.batch.refuses_growth(size) && queued.iter().any(|request| grows(&request)) {
+        return Err(aborted_because(&CommandError::LOG_IS_FULL));
     }
     Ok(())
 }

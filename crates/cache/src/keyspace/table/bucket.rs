@@ -124,6 +124,17 @@ impl<C> Bucket<C> {
         }
     }
 
+    /// As [`Bucket::for_each`], for marks on the entries; their keys stay.
+    pub fn for_each_mut(&mut self, visit: &mut impl FnMut(&mut Entry<C>)) {
+        let mut next = Some(self);
+        while let Some(bucket) = next {
+            for position in 0..SLOT_COUNT as u8 {
+                bucket.entry_mut(position).into_iter().for_each(&mut *visit);
+            }
+            next = bucket.child_mut();
+        }
+    }
+
     /// Puts an entry into the chain's first empty slot and returns its place; a full chain gets a child.
     pub fn push(&mut self, tag: u8, entry: Entry<C>) -> Place {
         let mut bucket = self;

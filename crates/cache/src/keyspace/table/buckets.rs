@@ -52,10 +52,18 @@ impl<C> Buckets<C> {
         &mut segment[index % SEGMENT_BUCKET_COUNT]
     }
 
-    /// Visits the entries of the bucket that the low bits of the cursor name.
-    pub fn visit<'a>(&'a self, cursor: u64, visit: &mut impl FnMut(&'a Entry<C>)) {
-        if let Some(bucket) = self.get((cursor & self.mask()) as usize) {
+    /// Visits the entries of one bucket.
+    #[inline]
+    pub fn visit<'a>(&'a self, index: usize, visit: &mut impl FnMut(&'a Entry<C>)) {
+        if let Some(bucket) = self.get(index) {
             bucket.for_each(visit);
+        }
+    }
+
+    /// As [`Buckets::visit`], for marks on the entries.
+    pub fn visit_mut(&mut self, index: usize, visit: &mut impl FnMut(&mut Entry<C>)) {
+        if let Some(bucket) = self.get_mut(index) {
+            bucket.for_each_mut(visit);
         }
     }
 
