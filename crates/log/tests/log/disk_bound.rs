@@ -8,7 +8,7 @@ use warren_sim::Random;
 
 const SEGMENT_BYTES: u64 = 32 * SEGMENT_SIZE_BYTES;
 const BODY_SIZE_BYTES: usize = 4096;
-const STEP_COUNT: usize = 6000;
+const STEP_COUNT: usize = 3000;
 
 /// What each step of the traffic does to what is live.
 type Traffic = fn(&Log, &mut State, &mut Random);
