@@ -128,6 +128,6 @@ fn unfinished_files_are_removed_and_others_left_alone() {
     assert!(names.contains(&"bodies-notes".to_owned()));
     // The next file does not take the name of one that may still come back.
     checkpoint(&log, &[], &Live::new()).unwrap();
-    assert!(name_of(&disk, "checkpoint-") > "checkpoint-00000000000000ac".to_owned());
+    assert!(*name_of(&disk, "checkpoint-") > *"checkpoint-00000000000000ac");
     drop(Arc::new(log));
 }

@@ -1,6 +1,6 @@
 //! Reading back across segments, giving up the oldest and the newest records.
 
-use crate::records::{Content, append, open, plain, random_content, read, try_read};
+use crate::records::{Content, append, open, random_content, read, try_read};
 use warren_log::{Log, LogError};
 use warren_sim::{Random, SimDisk};
 use warren_units::{BodyName, Epoch, Lsn};
