@@ -129,8 +129,10 @@ fn carry_out(
         }
     };
     let Some(new) = new else { return Ok(None) };
-    window.set(new);
-    context.apply(SetRange { place, offset: window.offset, part: Value::Slice(window.bytes()) });
+    if new != old {
+        window.set(new);
+        context.apply(SetRange { place, offset: window.offset, part: Value::Slice(window.bytes()) });
+    }
     Ok(answer)
 }
 

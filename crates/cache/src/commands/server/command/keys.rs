@@ -1,6 +1,7 @@
 //! COMMAND GETKEYS and GETKEYSANDFLAGS.
 
-use super::describe::key_flags;
+use super::describe::reply_words;
+use super::key_uses::uses_of_call;
 use crate::command::{CommandError, CommandSpec, Keys};
 use crate::context::Context;
 use warren_resp::Args;
@@ -13,14 +14,15 @@ pub fn get_keys(context: &mut Context<'_, '_>, args: Args<'_>) -> Result<(), Com
 }
 
 pub fn get_keys_and_flags(context: &mut Context<'_, '_>, args: Args<'_>) -> Result<(), CommandError> {
-    let (spec, keys) = find(context, args.from(2))?;
+    let call = args.from(2);
+    let (spec, keys) = find(context, call)?;
+    let uses = uses_of_call(spec, call);
     context.reply.array(keys.len());
-    for key in keys {
+    for (index, key) in keys.into_iter().enumerate() {
         context.reply.array(2);
         context.reply.bulk(key);
-        let flags = key_flags(spec);
-        context.reply.set(flags.len());
-        flags.iter().for_each(|flag| context.reply.simple(flag));
+        let flags = if index == 0 { uses.first() } else { uses.last() };
+        reply_words(&mut context.reply, flags.expect("a command with keys uses them"));
     }
     Ok(())
 }
