@@ -116,6 +116,15 @@ pub fn format_double(value: f64) -> String {
     format!("{}e{sign}{:02}", without_trailing_zeros(mantissa), exponent.abs())
 }
 
+/// A double with up to 17 decimals and no exponent, as Redis prints coordinates.
+pub fn format_decimals(value: f64) -> String {
+    let text = format!("{value:.17}");
+    match without_trailing_zeros(&text) {
+        "-0" => "0".to_owned(),
+        trimmed => trimmed.to_owned(),
+    }
+}
+
 fn without_trailing_zeros(number: &str) -> &str {
     if number.contains('.') { number.trim_end_matches('0').trim_end_matches('.') } else { number }
 }
@@ -160,6 +169,9 @@ mod tests {
         ] {
             assert_eq!(format_double(value), expected);
         }
+        assert_eq!(format_decimals(13.361389338970184), "13.36138933897018433");
+        assert_eq!(format_decimals(-0.5), "-0.5");
+        assert_eq!(format_decimals(-1e-20), "0");
         assert_eq!(float(b"1e3"), Some(1000.0));
         assert_eq!(float(b"-inf"), Some(f64::NEG_INFINITY));
         assert_eq!(float(b"nan"), None);

@@ -154,7 +154,7 @@ fn range(keys: Keys) -> (i32, i32, i32) {
     match keys {
         Keys::Range { first, last, step } => (first, last, step),
         Keys::RangeAndCounted { first, .. } => (first, first, 1),
-        // SORT, whose first key has its place.
+        // SORT and GEORADIUS, whose first key has its place.
         Keys::Found(_) => (1, 1, 1),
         Keys::None | Keys::Counted { .. } => (0, 0, 0),
     }
