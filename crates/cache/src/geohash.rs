@@ -234,7 +234,8 @@ fn moved(bits: u64, axis: u64, steps: u32, step: i32) -> u64 {
     let within = u64::MAX >> (64 - 2 * steps);
     let between = !axis & within;
     let moved = match step {
-        0 => bits & axis,
+        // A point on the map's upper edge is one cell beyond it, and stays there.
+        0 => return bits & axis,
         1 => (bits & axis).wrapping_add(between + 1),
         _ => (bits & axis | between).wrapping_sub(between + 1),
     };

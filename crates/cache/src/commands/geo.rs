@@ -46,9 +46,9 @@ fn position_of(sorted_set: &SortedSet, member: &[u8]) -> Option<Point> {
     sorted_set.score(member).map(decoded)
 }
 
-/// Any score can be read as a position.
+/// Any score can be read as a position; a negative one as the two's complement that Redis reads.
 fn decoded(score: f64) -> Point {
-    Point::decode(score as u64)
+    Point::decode(if score < 0.0 { score as i64 as u64 } else { score as u64 })
 }
 
 fn reply_point(reply: &mut Reply<'_>, point: Point) {

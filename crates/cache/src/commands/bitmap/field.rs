@@ -200,6 +200,8 @@ mod tests {
                 ("BITFIELD f SET u8 #1 65 SET u8 0 66", "*2|:255|:128|"),
                 ("BITFIELD f GET u64 0", "-ERR Invalid bitfield type. Use something like i16 u8. Note that u64 is not supported but i64 is.|"),
                 ("BITFIELD f GET u8 #-1", "-ERR bit offset is not an integer or out of range|"),
+                ("BITFIELD top OVERFLOW SAT SET i8 0 -9223372036854775808 GET i8 0", "*2|:0|:127|"),
+                ("BITFIELD top OVERFLOW SAT SET i8 0 -9223372036854775000 GET i8 0", "*2|:127|:-128|"),
                 ("BITFIELD f OVERFLOW X", "-ERR Invalid OVERFLOW type specified|"),
                 ("BITFIELD f SET u8 0", "-ERR syntax error|"),
                 ("BITFIELD_RO f SET u8 0 1", "-ERR BITFIELD_RO only supports the GET subcommand|"),
