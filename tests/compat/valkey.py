@@ -10,7 +10,7 @@ from harness.resp import Connection
 URL, TAG = "https://github.com/valkey-io/valkey", "7.2.7"
 UNITS = ["type/string", "type/incr", "type/list", "type/list-3", "type/set", "type/zset", "type/hash"]
 UNITS += ["keyspace", "scan", "expire", "multi", "quit", "bitops", "bitfield", "pubsub", "protocol"]
-UNITS += ["introspection", "introspection-2", "other"]
+UNITS += ["introspection", "introspection-2", "other", "sort", "geo", "pause", "info-command", "violations"]
 # A test that waits for something that never comes ends its unit after so long.
 IDLE_SECONDS = 300
 DENIED_TAGS = ["needs:debug", "needs:repl", "needs:save", "needs:reset", "slow", "large-memory", "cluster", "scripting"]

@@ -46,9 +46,15 @@ fn position_of(sorted_set: &SortedSet, member: &[u8]) -> Option<Point> {
     sorted_set.score(member).map(decoded)
 }
 
-/// Any score can be read as a position; a negative one as the two's complement that Redis reads.
+/// Any score can be read as a position. What is no number of 64 bits is read as Redis's compiled C does: a
+/// negative one as its two's complement, one too large as 0.
 fn decoded(score: f64) -> Point {
-    Point::decode(if score < 0.0 { score as i64 as u64 } else { score as u64 })
+    const TOO_LARGE: f64 = (1u128 << 64) as f64;
+    Point::decode(match score {
+        _ if score < 0.0 => score as i64 as u64,
+        _ if score >= TOO_LARGE => 0,
+        _ => score as u64,
+    })
 }
 
 fn reply_point(reply: &mut Reply<'_>, point: Point) {
