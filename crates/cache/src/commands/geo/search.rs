@@ -127,8 +127,7 @@ fn search(context: &mut Context<'_, '_>, args: Args<'_>, form: Form) -> Result<(
         let score = if options.stores_distance { found.distance } else { found.score };
         result.insert(found.member, score, &keyspace.limits);
     }
-    store_sorted_set(context, destination, result);
-    Ok(())
+    store_sorted_set(context, destination, result)
 }
 
 fn matches<'k>(sorted_set: &'k SortedSet, options: &SearchOptions<'_>) -> Vec<Match<'k>> {

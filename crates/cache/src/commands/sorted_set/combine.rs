@@ -119,8 +119,7 @@ fn store_combined(
         // There is no minus zero in a sorted set.
         result.insert(member, score + 0.0, &keyspace.limits);
     }
-    store_sorted_set(context, args.get(1), result);
-    Ok(())
+    store_sorted_set(context, args.get(1), result)
 }
 
 fn zintercard(context: &mut Context<'_, '_>, args: Args<'_>) -> Result<(), CommandError> {
