@@ -1,6 +1,6 @@
 //! Single bits: SETBIT, GETBIT.
 
-use super::need_bit_offset;
+use super::{is_raw, need_bit_offset};
 use crate::command::{Carrier, CommandError, CommandSpec, Flags, Group, Keys};
 use crate::context::Context;
 use crate::keyspace::Place;
@@ -45,7 +45,7 @@ fn setbit(context: &mut Context<'_, '_>, args: Args<'_>) -> Result<(), CommandEr
     let shift = 7 - offset % 8;
     let changed = byte & !(1 << shift) | bit << shift;
     // A bit that stays as it is changes nothing for WATCH either; one past the end makes the string longer.
-    if present != Some(changed) {
+    if present != Some(changed) || !is_raw(context, place) {
         context.apply(SetRange { place, offset: offset / 8, part: Value::Slice(&[changed]) });
     }
     context.reply.integer(i64::from(byte >> shift & 1));

@@ -1,7 +1,7 @@
 //! BITFIELD and BITFIELD_RO: strings as arrays of integers of any width.
 
 use super::integer::{Format, Overflow, Window};
-use super::need_bit_offset;
+use super::{is_raw, need_bit_offset};
 use crate::command::{Carrier, CommandError, CommandSpec, Flags, Group, Keys};
 use crate::context::Context;
 use crate::keyspace::Place;
@@ -129,7 +129,7 @@ fn carry_out(
         }
     };
     let Some(new) = new else { return Ok(None) };
-    if new != old {
+    if new != old || !is_raw(context, place) {
         window.set(new);
         context.apply(SetRange { place, offset: window.offset, part: Value::Slice(window.bytes()) });
     }

@@ -121,6 +121,7 @@ mod tests {
                 ("DEBUG RELOAD", "+OK|"),
                 ("DEBUG STRINGMATCH-LEN 1000 a*a*b", "+OK|"),
                 ("DEBUG OBJECT a", "-ERR no such key|"),
+                ("DEBUG ERROR WRONG", "-WRONG|"),
                 (
                     "DEBUG JMAP",
                     "-ERR unknown subcommand or wrong number of arguments for 'JMAP'. Try DEBUG HELP.|",

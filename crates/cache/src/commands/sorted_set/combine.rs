@@ -152,7 +152,7 @@ impl Operation {
 
 /// The smallest input first, which is also the order that scores are joined in.
 fn by_size(mut inputs: Inputs<'_>) -> Inputs<'_> {
-    inputs.sort_by_key(Input::len);
+    inputs.sort_by_key(Input::member_count);
     inputs
 }
 

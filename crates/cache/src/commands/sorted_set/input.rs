@@ -157,7 +157,7 @@ impl<'k> Source<'k> {
 }
 
 impl<'k> Input<'k> {
-    pub fn len(&self) -> usize {
+    pub fn member_count(&self) -> usize {
         match self.source {
             Source::None => 0,
             Source::SortedSet(sorted_set) => sorted_set.len(),
