@@ -91,7 +91,7 @@ mod tests {
             client,
             &[
                 ("GEOADD s 13.361389 38.115556 Palermo 15.087269 37.502669 Catania", ":2|"),
-                ("GEOADD s CH 13.361389 38.115557 Palermo", ":1|"),
+                ("GEOADD s CH 13.361389 38.115556 Palermo 1 2 moved", ":1|"),
                 ("GEOADD s NX CH 1 2 Palermo", ":0|"),
                 ("GEOADD s NX XX 1 2 Palermo", "-ERR syntax error|"),
                 ("GEOADD s 1 2 Palermo 3", "-ERR syntax error|"),
