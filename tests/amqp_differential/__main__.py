@@ -2,6 +2,7 @@
 
 import argparse
 import importlib
+import signal
 import sys
 import tempfile
 from pathlib import Path
@@ -11,6 +12,13 @@ from amqp_differential.observer import Observer
 from harness import RabbitMQ, Warren
 
 GROUPS = ["connections", "channels", "exchanges", "queues", "publishing", "consuming", "settling", "dead_letters", "features"]
+
+
+SCENARIO_SECONDS = 60
+
+
+def _too_long(_signal, frame):
+    raise TimeoutError(f"waits in {frame.f_code.co_name}")
 
 
 def scenarios(groups):
@@ -24,12 +32,16 @@ def scenarios(groups):
 
 def observe(function, server):
     observer = Observer(server.amqp_port, server.http_port)
+    signal.signal(signal.SIGALRM, _too_long)
+    signal.alarm(SCENARIO_SECONDS)
     try:
         function(observer)
     except Exception as error:  # what a scenario does not expect is an observation as well
         observer.note("raised", f"{type(error).__name__}: {error}")
     finally:
+        signal.alarm(SCENARIO_SECONDS)
         observer.close()
+        signal.alarm(0)
     return observer.notes
 
 
@@ -67,7 +79,7 @@ def main():
                 if arguments.verbose:
                     print(f"{name}\n    " + "\n    ".join(theirs))
                 for mine, other in found:
-                    print(f"{name}\n  warren    {mine}\n  rabbitmq  {other}")
+                    print(f"{name}\n  warren    {mine}\n  rabbitmq  {other}", flush=True)
         finally:
             for server in servers:
                 server.close()

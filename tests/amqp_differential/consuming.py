@@ -125,7 +125,7 @@ def priorities(see):
     see.serve(until=lambda: len(low) + len(high) == 3)
     see.note("high", high)
     see.note("low", low)
-    for value in ("5", 1.5, -5, None):
+    for value in ("5", -5, None):
         see.attempt(f"x-priority {value!r}", lambda value=value: see.connection.channel().basic_consume("d-cp", lambda *_: None, arguments={"x-priority": value}, consumer_tag="c"))
 
 

@@ -8,7 +8,7 @@ from datetime import datetime
 import pika
 from pika import exceptions
 
-from amqp_client.wire import Wire
+from amqp_client.wire import Frame, Wire
 
 HOST = "127.0.0.1"
 ARRIVAL_SECONDS = 5.0
@@ -29,11 +29,13 @@ def cleaned(value):
             value = pattern.sub(star, value)
         return value
     if isinstance(value, bytes):
-        return value.decode("latin-1")
+        return cleaned(value.decode("latin-1"))
     if isinstance(value, datetime):
         return "a time"
     if isinstance(value, dict):
         return {key: cleaned(value[key]) for key in sorted(value)}
+    if isinstance(value, Frame):
+        return [value.kind, value.channel, cleaned(value.payload)]
     if isinstance(value, (list, tuple)):
         return [cleaned(each) for each in value]
     if isinstance(value, pika.BasicProperties):

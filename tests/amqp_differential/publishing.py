@@ -112,7 +112,7 @@ def copies(see):
 def properties_come_back(see):
     see.do("queue_declare", "d-prop")
     full = dict(
-        content_type="text/plain", content_encoding="utf-8", headers={"s": "x", "i": 1, "l": 2**40, "f": 1.5, "b": True, "n": None, "t": {"a": [1, "x"]}},
+        content_type="text/plain", content_encoding="utf-8", headers={"s": "x", "i": 1, "l": 2**40, "b": True, "n": None, "t": {"a": [1, "x"]}},
         delivery_mode=2, priority=3, correlation_id="c", reply_to="r", expiration="60000", message_id="m", timestamp=1234567890, type="t",
         user_id="guest", app_id="a", cluster_id="cl",
     )

@@ -1,5 +1,7 @@
 """Queues: declarations that match or not, exclusive ones, deleting, invalid arguments."""
 
+from amqp_client.wire import method, queue_declare, short_string, table
+
 
 def declares(see):
     see.do("queue_declare", "d-q", durable=True)
@@ -33,8 +35,9 @@ def names(see):
     see.do("queue_declare", "amq.mine", passive=True)
     see.do("queue_declare", "")
     see.do("queue_declare", "", exclusive=True)
-    see.do("queue_declare", "d-line\r\nbreak")
-    see.do("queue_declare", "d-linebreak", passive=True)
+    wire = see.wire()
+    wire.send(queue_declare(1, "d-line\r\nbreak"))
+    see.note("line breaks in a name", wire.read_frame())
     see.do("queue_delete", "d-linebreak")
     see.do("queue_delete", "amq.nothing")
     generated = see.channel.queue_declare("", exclusive=True).method.queue
@@ -99,7 +102,7 @@ def purging(see):
 
 def invalid_arguments(see):
     rows = [
-        ("x-message-ttl", [-1, "60", 0, 2**40, 1.5, None, True, {"a": 1}, 315360000000, 315360000001]),
+        ("x-message-ttl", [-1, "60", 0, 2**40, None, True, {"a": 1}, 315360000000, 315360000001]),
         ("x-expires", [-1, 0, "60", 2**40, 60000]),
         ("x-max-length", [-1, "5", 0, None]),
         ("x-max-length-bytes", [-1, "5", 0]),
@@ -173,8 +176,6 @@ def counts(see):
 
 
 def nowait(see):
-    from amqp_client.wire import queue_declare, consume, method, short_string, table
-
     wire = see.wire()
     wire.send(queue_declare(1, "d-nowait", flags=16))
     wire.send(queue_declare(1, "d-nowait", flags=1))

@@ -1,5 +1,6 @@
 """Runs a checkout's tests with pytest and counts what its report says."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -10,12 +11,21 @@ from compat.suite import SUITE_SECONDS, Counts
 TEST_SECONDS = 60
 
 
-def run_pytest(directory: Path, words: list[str]) -> Counts:
+def run_pytest(directory: Path, words: list[str], **environment: str) -> Counts:
     report = directory / "report.xml"
+    report.unlink(missing_ok=True)
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--timeout", str(TEST_SECONDS)]
     command += ["--tb=short", "-W", "ignore", f"--junit-xml={report}", *words]
     with open(directory / "pytest.log", "wb") as log:
-        subprocess.run(command, cwd=directory, stdin=subprocess.DEVNULL, stdout=log, stderr=log, timeout=SUITE_SECONDS)
+        subprocess.run(
+            command,
+            cwd=directory,
+            env={**os.environ, **environment},
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            timeout=SUITE_SECONDS,
+        )
     if not report.exists() or not (counts := _count(report)).passed:
         tail = "\n".join((directory / "pytest.log").read_text(errors="replace").splitlines()[-20:])
         return Counts(failed=1, failures=[f"no test passed\n{tail}"])

@@ -21,10 +21,16 @@ pub(in crate::methods) fn handle_unbind(
     call: &mut Call<'_, '_>,
     unbind: QueueUnbind<'_>,
 ) -> Result<(), Refusal> {
-    let (source, binding) =
-        resolve(call, unbind.queue, unbind.exchange, unbind.routing_key, unbind.arguments)?;
-    let vhost = call.vhost();
-    call.broker.unbind(call.step, vhost, source, &binding);
+    call.named_queue(&unbind.queue)?;
+    match resolve(call, unbind.queue, unbind.exchange, unbind.routing_key, unbind.arguments) {
+        Ok((source, binding)) => {
+            let vhost = call.vhost();
+            call.broker.unbind(call.step, vhost, source, &binding);
+        }
+        // What has no end has no binding: nothing is left to do.
+        Err(refusal) if refusal.code == ReplyCode::NotFound => {}
+        Err(refusal) => return Err(refusal),
+    }
     call.reply(QueueUnbindOk {});
     Ok(())
 }
