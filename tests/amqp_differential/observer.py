@@ -17,6 +17,7 @@ SILENCE_SECONDS = 0.3
 _RANDOM = [
     (re.compile(r"amq\.gen-[\w-]+"), "amq.gen-*"),
     (re.compile(r"amq\.ctag-[\w-]+"), "amq.ctag-*"),
+    (re.compile(r"ctag\d\.[0-9a-f]+"), "ctag*"),
     (re.compile(r"amq\.rabbitmq\.reply-to\.[\w+/=.-]+"), "amq.rabbitmq.reply-to.*"),
     (re.compile(r"<0\.\d+\.\d+>|<\w+@\w+\.\d+\.\d+\.\d+>"), "<pid>"),
 ]

@@ -8,6 +8,7 @@ use crate::publish::{Publication, StoredBody};
 use crate::queue::{QueueId, QueueRef};
 use crate::ready::Entry;
 use crate::runs::Runs;
+use crate::sender_selected;
 use warren_amqp::{FieldTable, FieldValue, Payload, Properties, RawProperties, ShortStr};
 use warren_units::{Step, UnixMillis};
 
@@ -86,6 +87,14 @@ impl Broker {
             }),
         };
         let mut targets = self.route(slot, &publication);
+        if key.is_none() {
+            for key in sender_selected::open_keys(message.properties()) {
+                let routing_key = ShortStr::new(&key).unwrap_or_default();
+                targets.extend(self.route(slot, &Publication { routing_key, ..publication }));
+            }
+            targets.sort_unstable();
+            targets.dedup();
+        }
         let headers = message.properties().headers().map(FieldTable::from).unwrap_or_default();
         targets.retain(|target| !is_cycle(&headers, &name, &self.state.queue(*target).name, letter.reason));
         self.enqueue(step, &publication, &targets);
@@ -140,10 +149,7 @@ fn deaths_recorded(message: &Message, queue: &[u8], reason: Reason, now: UnixMil
     let death = match deaths.iter().position(is_same) {
         Some(place) => {
             let mut death = deaths.remove(place);
-            let count = match death.get(b"count") {
-                Some(FieldValue::Long(count)) => count.saturating_add(1),
-                _ => 1,
-            };
+            let count = death.get(b"count").and_then(FieldValue::as_integer).unwrap_or(0).saturating_add(1);
             death.insert(ShortStr::literal("count"), count);
             death
         }
@@ -179,8 +185,9 @@ fn first_death(message: &Message, queue: &[u8], reason: Reason, now: UnixMillis)
     death.insert(ShortStr::literal("queue"), string(queue));
     death.insert(ShortStr::literal("time"), FieldValue::Timestamp(now.0 / 1000));
     death.insert(ShortStr::literal("exchange"), string(&message.exchange()));
-    let keys = FieldValue::Array(vec![string(&message.routing_key())]);
-    death.insert(ShortStr::literal("routing-keys"), keys);
+    let mut keys = vec![string(&message.routing_key())];
+    keys.extend(sender_selected::open_keys(message.properties()).into_iter().map(FieldValue::LongStr));
+    death.insert(ShortStr::literal("routing-keys"), FieldValue::Array(keys));
     if let Some(expiration) = message.properties().expiration() {
         death.insert(ShortStr::literal("original-expiration"), string(&expiration));
     }
