@@ -8,8 +8,8 @@ use crate::exchanges::exchange_type;
 use crate::names::text;
 use crate::refusal::{Refusal, Resource};
 use warren_access::Operation;
-use warren_amqp::methods::{ExchangeDeclare, ExchangeDeclareOk};
 use warren_amqp::Value;
+use warren_amqp::methods::{ExchangeDeclare, ExchangeDeclareOk};
 
 pub(in crate::methods) fn handle(
     call: &mut Call<'_, '_>,

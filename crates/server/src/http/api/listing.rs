@@ -95,7 +95,9 @@ mod tests {
 
     fn rows() -> Vec<Value> {
         [("b", 10), ("a", 9), ("ab", 100)]
-            .map(|(name, messages)| json!({ "name": name, "messages": messages, "inner": { "x": 1, "y": 2 } }))
+            .map(
+                |(name, messages)| json!({ "name": name, "messages": messages, "inner": { "x": 1, "y": 2 } }),
+            )
             .to_vec()
     }
 
@@ -119,7 +121,8 @@ mod tests {
             "page": 2, "page_count": 2, "page_size": 1, "total_count": 3,
         });
         assert_eq!(found, expected);
-        for query in ["page=0", "page=4&page_size=1", "page=x", "page=1&page_size=0", "page=1&page_size=501"] {
+        for query in ["page=0", "page=4&page_size=1", "page=x", "page=1&page_size=0", "page=1&page_size=501"]
+        {
             assert_eq!(arranged(rows(), query).unwrap().0, 400, "{query}");
         }
     }
@@ -127,7 +130,10 @@ mod tests {
     #[test]
     fn columns_reach_into_fields() {
         let row = rows().remove(0);
-        assert_eq!(with_columns(row.clone(), "columns=name,inner.y,none"), json!({ "name": "b", "inner": { "y": 2 } }));
+        assert_eq!(
+            with_columns(row.clone(), "columns=name,inner.y,none"),
+            json!({ "name": "b", "inner": { "y": 2 } })
+        );
         assert_eq!(with_columns(row.clone(), "other=1"), row);
     }
 }

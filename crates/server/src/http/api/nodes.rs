@@ -45,9 +45,7 @@ pub fn exchange_types() -> Vec<Value> {
 }
 
 pub fn listeners(view: &View) -> Value {
-    let row = |protocol: &str, port: u16| {
-        json!({ "node": NODE, "protocol": protocol, "ip_address": "::", "port": port, "socket_opts": {} })
-    };
+    let row = |protocol: &str, port: u16| json!({ "node": NODE, "protocol": protocol, "ip_address": "::", "port": port, "socket_opts": {} });
     json!([row("amqp", view.amqp_port), row("http", view.http_port)])
 }
 

@@ -19,8 +19,7 @@ pub fn get(view: &View, rest: &[&str]) -> Option<Value> {
         }
         [vhost, name, "bindings"] => {
             view.core.engine().broker().queue(vhost, name.as_bytes())?;
-            let is_of_queue =
-                |row: &Value| row["destination_type"] == "queue" && row["destination"] == *name;
+            let is_of_queue = |row: &Value| row["destination_type"] == "queue" && row["destination"] == *name;
             Some(bindings::list(view, Some(vhost), is_of_queue))
         }
         _ => None,
