@@ -128,7 +128,6 @@ HEADERS = [
 ]
 
 
-@pytest.mark.later
 @pytest.mark.parametrize("arguments, matching, other", HEADERS, ids=lambda value: str(value)[:40])
 def test_headers_exchange(channel, bound, exchange, arguments, matching, other):
     exchange_name = exchange("headers")
@@ -316,7 +315,6 @@ def test_exchanges_in_a_ring_deliver_once(channel, exchange, bound):
     assert bodies(get_all(channel, queue)) == [b"once"]
 
 
-@pytest.mark.later
 def test_alternate_exchange_takes_what_no_binding_takes(channel, exchange, bound):
     unrouted = exchange("fanout")
     orders = exchange("direct", arguments={"alternate-exchange": unrouted})
@@ -327,7 +325,6 @@ def test_alternate_exchange_takes_what_no_binding_takes(channel, exchange, bound
     assert bodies(get_all(channel, rest)) == [b"2"]
 
 
-@pytest.mark.later
 def test_cc_and_bcc_route_further(channel, bound):
     queues = [bound("") for _ in range(3)]
     headers = {"CC": [queues[1]], "BCC": [queues[2]]}
