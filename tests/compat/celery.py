@@ -28,7 +28,7 @@ def run(server, words: list[str]) -> Counts:
         counts.add(
             run_pytest(
                 directory,
-                skips + [f"t/integration/{file}.py" for file in files],
+                ["-p", "celery.contrib.pytest"] + skips + [f"t/integration/{file}.py" for file in files],
                 TEST_BROKER=broker,
                 TEST_BACKEND=f"{resp}/0",
                 REDIS_HOST="127.0.0.1",
