@@ -51,7 +51,7 @@ def disagreements(name, ours, theirs):
     for number in range(max(len(ours), len(theirs))):
         mine = ours[number] if number < len(ours) else "(nothing)"
         other = theirs[number] if number < len(theirs) else "(nothing)"
-        expected = explained.get(other.split(": ")[0])
+        expected = next((each for label, each in explained.items() if other.startswith(f"{label}: ")), None)
         if mine != other and not (expected and expected[0] in mine):
             yield mine, other
 
