@@ -29,6 +29,7 @@ def run(server, words: list[str]) -> Counts:
             run_pytest(
                 directory,
                 ["-p", "celery.contrib.pytest"] + skips + [f"t/integration/{file}.py" for file in files],
+                test_seconds=300,
                 TEST_BROKER=broker,
                 TEST_BACKEND=f"{resp}/0",
                 REDIS_HOST="127.0.0.1",

@@ -11,10 +11,13 @@ from compat.suite import SUITE_SECONDS, Counts
 TEST_SECONDS = 60
 
 
-def run_pytest(directory: Path, words: list[str], **environment: str) -> Counts:
+def run_pytest(
+    directory: Path, words: list[str], test_seconds: int = TEST_SECONDS, **environment: str
+) -> Counts:
+    """Further keywords become variables of the tests' environment."""
     report = directory / "report.xml"
     report.unlink(missing_ok=True)
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--timeout", str(TEST_SECONDS)]
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--timeout", str(test_seconds)]
     command += ["--tb=short", "-W", "ignore", f"--junit-xml={report}", *words]
     with open(directory / "pytest.log", "wb") as log:
         subprocess.run(
