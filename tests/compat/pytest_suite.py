@@ -1,5 +1,6 @@
 """Runs a checkout's tests with pytest and counts what its report says."""
 
+import os
 import signal
 import subprocess
 import sys
@@ -11,12 +12,17 @@ from compat.suite import SUITE_SECONDS, Counts
 TEST_SECONDS = 60
 
 
-def run_pytest(directory: Path, words: list[str]) -> Counts:
+def run_pytest(
+    directory: Path, words: list[str], test_seconds: int = TEST_SECONDS, **environment: str
+) -> Counts:
+    """Further keywords become variables of the tests' environment."""
     report = directory / "report.xml"
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--timeout", str(TEST_SECONDS)]
-    command += ["--tb=line", "-W", "ignore", f"--junit-xml={report}", *words]
+    report.unlink(missing_ok=True)
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--timeout", str(test_seconds)]
+    command += ["--tb=short", "-W", "ignore", f"--junit-xml={report}", *words]
+    own = {**os.environ, **environment}
     with open(directory / "pytest.log", "wb") as log:
-        tests = subprocess.Popen(command, cwd=directory, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        tests = subprocess.Popen(command, cwd=directory, env=own, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         is_whole = _ends(tests)
     if not report.exists() or not (counts := _count(report)).passed:
         tail = "\n".join((directory / "pytest.log").read_text(errors="replace").splitlines()[-20:])

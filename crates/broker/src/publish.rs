@@ -200,7 +200,7 @@ impl Broker {
         }
     }
 
-    /// A full queue drops what would be delivered last among the oldest, at most `left` messages; a deadline
+    /// A full queue drops what would be delivered next, even of the highest priority, at most `left` messages; a deadline
     /// takes care of the rest.
     pub(crate) fn drop_excess(&mut self, step: &mut Step<'_>, slot: u32, left: &mut usize) {
         while self.state.queue(slot).exceeds_length(0, 0) {
