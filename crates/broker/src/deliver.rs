@@ -44,7 +44,7 @@ impl Broker {
 
     /// Delivers what waits in the queue until nobody can take more.
     pub(crate) fn deliver_ready(&mut self, step: &mut Step<'_>, slot: u32) {
-        let mut expired_left = self.settings.expired_per_tick_max;
+        let mut expired_left = self.settings.dropped_per_step_max;
         while self.state.queue(slot).has_ready() {
             if !self.drop_expired(step, slot, &mut expired_left) {
                 return;
