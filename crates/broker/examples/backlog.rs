@@ -9,9 +9,6 @@ use warren_broker::{Broker, Settings, checkpoint};
 use warren_units::varint::{Cursor, put_bytes, put_u64};
 use warren_units::{Batch, Lsn, Record, Rope};
 
-#[global_allocator]
-static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
-
 const ROUND_COUNT: u64 = 100_000;
 
 /// Delivery mode 2, as most clients send it.
