@@ -32,7 +32,7 @@ pub fn get(view: &View, rest: &[&str]) -> Option<Value> {
     }
 }
 
-pub fn named<'a>(name: &'a str) -> &'a str {
+pub fn named(name: &str) -> &str {
     if name == DEFAULT { "" } else { name }
 }
 
