@@ -4,11 +4,12 @@ Each server runs on core 0 and the load (`warren bench`) on core 1, one server a
 every figure is the median of the rounds. It takes about ten minutes, works in a directory of its own, uses free
 ports, and ends only what it has started.
 
-    python3 bench/run.py [resp] [amqp] [confirms] [beside] [start] [--rounds N] [--seconds T] [--directory D]
+    python3 bench/run.py [resp] [amqp] [confirms] [beside] [checkpoint] [start] [--rounds N] [--seconds T] [--directory D]
 """
 
 import argparse
 import contextlib
+import socket
 import statistics
 import tempfile
 import time
@@ -37,6 +38,7 @@ AMQP = [
 ]
 # What the log writes for one record with a body of 1 KB.
 LOG_WRITE_SIZE_BYTES = 1152
+KEY_COUNT = 1_000_000
 WINDOW_1 = ["--size", 1024, "--persistent", "--confirms", 1, "--consumers", 0]
 
 
@@ -155,6 +157,38 @@ def beside(chosen, directory) -> None:
           {"warren, everysec": f"p99 {share:.2f} of alone (<= 2)"})
 
 
+def checkpoint(chosen, directory) -> None:
+    """SETs over a million keys, with and without a checkpoint (BGSAVE) under way all the time."""
+    words = ["--command", "set", "--connections", 50, "--keys", KEY_COUNT]
+    made = {"warren, everysec": servers.Warren(directory / "checkpoint", amqp_port=0, http_port=0)}
+    if servers.Redis.is_installed():
+        made["redis, AOF everysec"] = servers.Redis(directory / "checkpoint-redis", appendfsync="everysec")
+    with started(made) as running:
+        for name, server in running.items():
+            load.resp(server, [*words, "--fill"], 1).figures()
+            alone, accompanied = [], []
+            for _ in range(chosen.rounds):
+                alone.append(load.resp(server, words, chosen.seconds).figures())
+                measured = load.resp(server, words, chosen.seconds)
+                saves_until(server, measured.process)
+                accompanied.append(measured.figures())
+            alone, accompanied = load.medians(alone), load.medians(accompanied)
+            share = accompanied["p999_us"] / alone["p999_us"]
+            table("SET p1, 1M keys", {name: alone}, "", {name: f"p99.9 {alone['p999_us']:.0f} us"})
+            limit = " (<= 3)" if name.startswith("warren") else ""
+            table("SET p1, 1M keys, beside BGSAVE", {name: accompanied}, "",
+                  {name: f"p99.9 {accompanied['p999_us']:.0f} us, {share:.2f} of alone{limit}"})
+
+
+def saves_until(server, process) -> None:
+    """One BGSAVE after the other until the process ends. A save under way is a refusal, and no harm."""
+    with socket.create_connection(("127.0.0.1", server.resp_port)) as connection:
+        while process.poll() is None:
+            connection.sendall(b"BGSAVE\r\n")
+            connection.recv(4096)
+            time.sleep(0.05)
+
+
 def start(chosen, directory) -> None:
     seconds, sizes = [], []
     for index in range(2 * chosen.rounds):
@@ -176,7 +210,8 @@ def start(chosen, directory) -> None:
 
 
 def main() -> None:
-    parts = {"resp": resp, "amqp": amqp, "confirms": confirms, "beside": beside, "start": start}
+    parts = {"resp": resp, "amqp": amqp, "confirms": confirms, "beside": beside, "checkpoint": checkpoint,
+             "start": start}
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("parts", nargs="*", metavar="PART", help=", ".join(parts) + "; all of them if none is named")
     parser.add_argument("--rounds", type=int, default=3)
