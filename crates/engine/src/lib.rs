@@ -6,6 +6,7 @@
 
 pub mod bridge;
 mod checkpoint;
+mod durable;
 mod engine;
 mod peers;
 mod recovery;
