@@ -7,6 +7,10 @@
 //! * [`SimDisk::fail_writes`] and [`SimDisk::fail_syncs`] answer EIO; a failed sync throws away what it should
 //!   have kept. A disk at its capacity answers ENOSPC where room is asked for, never where it was given.
 //!
+//! * [`SimDisk::tear_write`] lets a write stop half-way, as when the process is killed in it, and
+//!   [`SimDisk::during_next_sync`] lets others write while a sync is on its way: what comes after its
+//!   beginning is not covered by it.
+//!
 //! A sector itself is never torn: disks promise as much, and the log relies on it.
 
 use crate::random::Random;
@@ -17,6 +21,9 @@ use warren_log::{Disk, DiskFile};
 
 const SECTOR_SIZE_BYTES: usize = 512;
 type Sector = [u8; SECTOR_SIZE_BYTES];
+
+/// What others do while a sync is on its way.
+pub type DuringSync = Box<dyn FnOnce() + Send>;
 
 /// A handle on one disk; clones share it.
 #[derive(Clone)]
@@ -32,6 +39,9 @@ struct State {
     capacity_bytes: u64,
     writes_until_failure: Option<u64>,
     syncs_until_failure: Option<u64>,
+    /// The next write stops behind so many bytes, and fails.
+    tear_behind_bytes: Option<usize>,
+    during_sync: Option<DuringSync>,
     sync_count: u64,
     directory_sync_count: u64,
 }
@@ -65,6 +75,8 @@ impl SimDisk {
             capacity_bytes,
             writes_until_failure: None,
             syncs_until_failure: None,
+            tear_behind_bytes: None,
+            during_sync: None,
             sync_count: 0,
             directory_sync_count: 0,
         };
@@ -110,6 +122,21 @@ impl SimDisk {
     /// Every sync after the next `count` fails.
     pub fn fail_syncs(&self, count: u64) {
         self.lock().syncs_until_failure = Some(count);
+    }
+
+    /// The next write stops behind `bytes` of it and fails.
+    pub fn tear_write(&self, bytes: usize) {
+        self.lock().tear_behind_bytes = Some(bytes);
+    }
+
+    /// Runs `act` within the next sync of a file.
+    pub fn during_next_sync(&self, act: DuringSync) {
+        self.lock().during_sync = Some(act);
+    }
+
+    /// Disarms what [`SimDisk::during_next_sync`] was given, if no sync came.
+    pub fn forget_during_sync(&self) {
+        self.lock().during_sync = None;
     }
 
     pub fn sync_count(&self) -> u64 {
@@ -208,14 +235,31 @@ impl FileState {
     }
 
     fn sync(&mut self) {
+        let versions = self.unsynced_versions();
+        self.finish_sync(&versions);
+    }
+
+    /// How many versions of each sector a sync that begins now will cover.
+    fn unsynced_versions(&self) -> BTreeMap<usize, usize> {
+        self.unsynced.iter().map(|(sector, versions)| (*sector, versions.len())).collect()
+    }
+
+    fn finish_sync(&mut self, covered: &BTreeMap<usize, usize>) {
         if std::mem::take(&mut self.is_cut) {
             self.synced.clone_from(&self.content);
         }
         self.synced.resize(self.content.len(), 0);
-        for sector in std::mem::take(&mut self.unsynced).into_keys() {
+        for (sector, count) in covered {
+            let Some(versions) = self.unsynced.get_mut(sector) else { continue };
+            let newest = versions.drain(..*count).next_back();
             let from = (sector * SECTOR_SIZE_BYTES).min(self.content.len());
             let to = (from + SECTOR_SIZE_BYTES).min(self.content.len());
-            self.synced[from..to].copy_from_slice(&self.content[from..to]);
+            if let Some(newest) = newest {
+                self.synced[from..to].copy_from_slice(&newest[..to - from]);
+            }
+            if versions.is_empty() {
+                self.unsynced.remove(sector);
+            }
         }
     }
 
@@ -320,11 +364,15 @@ impl DiskFile for SimFile {
     fn write_at(&self, offset: u64, slices: &mut [IoSlice<'_>]) -> Result<()> {
         let mut state = self.disk.lock();
         count_down(&mut state.writes_until_failure)?;
+        let torn = state.tear_behind_bytes.take();
         let file = &mut state.files[self.file];
-        let bytes: Vec<u8> = slices.iter().flat_map(|slice| slice.iter().copied()).collect();
+        let mut bytes: Vec<u8> = slices.iter().flat_map(|slice| slice.iter().copied()).collect();
         assert!(offset as usize + bytes.len() <= file.content.len(), "a write beyond the room made for it");
+        if let Some(torn) = torn {
+            bytes.truncate(torn);
+        }
         file.write(offset as usize, &bytes);
-        Ok(())
+        if torn.is_some() { Err(Error::other("killed in a write (injected)")) } else { Ok(()) }
     }
 
     fn sync(&self) -> Result<()> {
@@ -334,7 +382,14 @@ impl DiskFile for SimFile {
             state.files[self.file].forget_unsynced();
             return Err(error);
         }
-        state.files[self.file].sync();
+        let Some(act) = state.during_sync.take() else {
+            state.files[self.file].sync();
+            return Ok(());
+        };
+        let covered = state.files[self.file].unsynced_versions();
+        drop(state);
+        act();
+        self.disk.lock().files[self.file].finish_sync(&covered);
         Ok(())
     }
 }
@@ -369,6 +424,24 @@ mod tests {
         // The first sector holds any of three versions, the second any of two, and "b" may be gone.
         assert_eq!(seen.len(), 3 * 2 * 2);
         assert_eq!(disk.kill().content("a")[512], 3);
+    }
+
+    #[test]
+    fn what_is_written_during_a_sync_is_not_covered_by_it() {
+        let disk = SimDisk::new();
+        let file = disk.create("a", 512).unwrap();
+        write(&*file, 0, &[1; 512]);
+        let other = file.clone();
+        disk.during_next_sync(Box::new(move || write(&*other, 0, &[2; 512])));
+        file.sync().unwrap();
+        disk.sync_directory().unwrap();
+        let mut random = Random::new(1);
+        let seen: std::collections::BTreeSet<u8> =
+            (0..50).map(|_| disk.crash(&mut random).content("a")[0]).collect();
+        assert_eq!(seen.into_iter().collect::<Vec<_>>(), [1, 2]);
+        disk.tear_write(3);
+        assert!(file.write_at(0, &mut [IoSlice::new(&[9; 8])]).is_err());
+        assert_eq!(disk.kill().content("a")[..5], [9, 9, 9, 2, 2]);
     }
 
     #[test]
