@@ -26,6 +26,8 @@ pub struct Queue {
     pub messages: BTreeMap<u64, Message>,
     /// Messages move between two real queues of this one: no order, and a move makes a message new.
     pub is_pair: bool,
+    /// Its consumers do not acknowledge: a message is gone once it is on its way to one.
+    pub is_unacknowledged: bool,
 }
 
 #[derive(Default)]
@@ -102,16 +104,18 @@ impl Queues {
     /// A message enters; `lsn` is `Lsn::NONE` for a transient one.
     pub fn publish(&mut self, name: &str, id: u64, lsn: Lsn, is_strict: bool) {
         self.newest_order += 1;
+        let order = self.newest_order;
+        let queue = self.queue(name);
         let message = Message {
             published: lsn,
-            order: self.newest_order,
+            order,
             removed: None,
-            is_uncertain: false,
+            is_uncertain: queue.is_unacknowledged,
             is_strict,
             holder: None,
             was_seen: false,
         };
-        self.queue(name).messages.insert(id, message);
+        queue.messages.insert(id, message);
     }
 
     pub fn message(&mut self, name: &str, id: u64) -> Option<&mut Message> {
