@@ -98,3 +98,21 @@ impl Ids {
 pub fn key(random: &mut Random, prefix: &str, count: u64) -> Vec<u8> {
     format!("{prefix}:{}", random.below(count)).into_bytes()
 }
+
+/// The exchange that every start declares.
+pub fn scratch_exchange() -> &'static str {
+    topology::EXCHANGE
+}
+
+/// Requests that read all of a key, by the family that its name tells.
+pub fn audit_of(key: &[u8]) -> Vec<Operation> {
+    let whole = key.to_vec();
+    let prefix = key.split(|byte| *byte == b':').next().unwrap_or_default();
+    match prefix {
+        b"hash" => vec![hashes::all(whole)],
+        b"list" | b"wait" => vec![lists::range(whole)],
+        b"set" => vec![sets::members(whole)],
+        b"sorted" => vec![sorted_sets::range(whole)],
+        _ => expiry::audit(key),
+    }
+}

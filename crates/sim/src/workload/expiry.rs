@@ -50,7 +50,8 @@ fn persist(key: Vec<u8>) -> Operation {
 
 fn time_to_live(key: Vec<u8>) -> Operation {
     Operation::command(words!["PTTL", key], move |moment, _| {
-        let left = |deadline: u64| (deadline - moment.now) as i64;
+        let now = moment.now;
+        let left = |deadline: u64| (deadline - now) as i64;
         let item = moment.read_item(&key);
         Reply::Integer(item.map_or(-2, |item| item.deadline.map_or(-1, left)))
     })

@@ -11,7 +11,8 @@ fn open(_: &mut AmqpSession) {}
 
 fn act(session: &mut AmqpSession, random: &mut Random, _: &mut Ids) {
     if random.chance(50) {
-        session.get(random.pick(&["work.0", "work.1", "bridge"]));
+        let queue = *random.pick(&["work.0", "work.1", "bridge"]);
+        session.get(queue);
     } else {
         settle_one(session, random, 60);
     }

@@ -13,7 +13,8 @@ pub static FAMILY: Family = Family { name: "hashes", kind: Kind::Resp(next) };
 fn next(random: &mut Random, ids: &mut Ids) -> Vec<Operation> {
     let key = key(random, "hash", 4);
     // More fields than the compact encoding takes.
-    let field = format!("f{}", random.below(if random.chance(50) { 12 } else { 200 })).into_bytes();
+    let field_count = if random.chance(50) { 12 } else { 200 };
+    let field = format!("f{}", random.below(field_count)).into_bytes();
     vec![match random.below(8) {
         0..=2 => set(key, field, ids.value(random)),
         3..=4 => remove(key, field),

@@ -13,7 +13,8 @@ pub static FAMILY: Family = Family { name: "sets", kind: Kind::Resp(next) };
 fn next(random: &mut Random, _: &mut Ids) -> Vec<Operation> {
     let (key, other) = (key(random, "set", 4), key(random, "set", 4));
     // Integers alone are stored in another way.
-    let number = random.below(if random.chance(70) { 10 } else { 800 });
+    let member_count = if random.chance(70) { 10 } else { 800 };
+    let number = random.below(member_count);
     let member = if random.chance(60) { number.to_string() } else { format!("m{number}") }.into_bytes();
     vec![match random.below(9) {
         0..=3 => add(key, member),

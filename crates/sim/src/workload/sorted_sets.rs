@@ -14,7 +14,8 @@ type Scores = BTreeMap<Vec<u8>, i64>;
 
 fn next(random: &mut Random, _: &mut Ids) -> Vec<Operation> {
     let key = key(random, "sorted", 3);
-    let member = format!("m{}", random.below(if random.chance(70) { 12 } else { 300 })).into_bytes();
+    let member_count = if random.chance(70) { 12 } else { 300 };
+    let member = format!("m{}", random.below(member_count)).into_bytes();
     let score = random.below(50) as i64;
     vec![match random.below(10) {
         0..=3 => add(key, member, score),

@@ -1,0 +1,173 @@
+//! A server between a start and its end: the real engine, the real log, and batches that are on their way
+//! from one to the other.
+
+use crate::checker::records::{Records, Unlike};
+use crate::checker::replay::Hashes;
+use crate::checker::start::NoStart;
+use crate::disk::SimDisk;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::collections::BTreeMap;
+use warren_engine::{Engine, Settings};
+use warren_log::{Log, LogOptions, Recovery, Reservation};
+use warren_units::{Lsn, UnixMillis};
+
+pub struct Server {
+    pub engine: Engine,
+    pub log: Arc<Log>,
+    /// The newest record that something waits to see synced.
+    pub sync_wanted: Lsn,
+    pub synced_at: u64,
+    in_flight: Arc<Mutex<InFlight>>,
+}
+
+/// What loops have reserved; a write may come in the middle of a sync.
+#[derive(Default)]
+struct InFlight {
+    /// By loop.
+    reservations: BTreeMap<usize, Reservation>,
+    /// First and last LSN of batches written since they were last asked for.
+    landed: Vec<(Lsn, Lsn)>,
+    failed: Option<String>,
+}
+
+/// Opens the log on `disk` and replays it into a new engine, comparing each record and the state.
+pub fn start(
+    disk: &SimDisk,
+    options: LogOptions,
+    settings: Settings,
+    records: &Records,
+    hashes: &Hashes,
+    how: &str,
+) -> Result<(Log, Engine, Recovery), NoStart> {
+    let (log, recovery) = Log::open(Arc::new(disk.clone()), options).map_err(NoStart::Log)?;
+    let engine = rebuild(&log, settings, records, hashes, recovery.last, how)?;
+    Ok((log, engine, recovery))
+}
+
+/// A new engine with the records that the log holds, up to `last`.
+pub fn rebuild(
+    log: &Log,
+    settings: Settings,
+    records: &Records,
+    hashes: &Hashes,
+    last: Lsn,
+    how: &str,
+) -> Result<Engine, NoStart> {
+    let mut engine = Engine::new(settings, UnixMillis(0));
+    let mut next = Lsn(1);
+    let replayed = log.replay(Lsn::NONE, |record, bodies| {
+        records.check(&record, bodies)?;
+        let mut damage = None;
+        let mut body = |ordinal| bodies.read(ordinal).map_err(|error| damage = Some(error)).ok();
+        let applied = engine.replay(record.lsn, record.effects, &mut body);
+        if let Some(damage) = damage {
+            return Err(Stopped::Unlike(Unlike::Log(damage)));
+        }
+        applied.map_err(|error| Stopped::Record(error.to_string()))?;
+        next = record.lsn.next();
+        Ok(())
+    });
+    replayed.map_err(|stopped| match stopped {
+        Stopped::Unlike(Unlike::Log(error)) => NoStart::Log(error),
+        Stopped::Unlike(Unlike::Record(failure)) => NoStart::Failed(failure),
+        Stopped::Record(text) => NoStart::Record(text),
+    })?;
+    if next != last.next() {
+        let text = format!("{how}: the log should end with record {last}, but the next is {next}");
+        return Err(NoStart::Failed(crate::checker::failure::Failure::new("records", text)));
+    }
+    hashes.check(last, engine.durable_hash(), how).map_err(NoStart::Failed)?;
+    Ok(engine)
+}
+
+enum Stopped {
+    Unlike(Unlike),
+    Record(String),
+}
+
+impl From<Unlike> for Stopped {
+    fn from(unlike: Unlike) -> Stopped {
+        Stopped::Unlike(unlike)
+    }
+}
+
+impl From<warren_log::LogError> for Stopped {
+    fn from(error: warren_log::LogError) -> Stopped {
+        Stopped::Unlike(Unlike::Log(error))
+    }
+}
+
+impl Server {
+    pub fn new(engine: Engine, log: Log, now: u64) -> Server {
+        Server {
+            engine,
+            log: Arc::new(log),
+            sync_wanted: Lsn::NONE,
+            synced_at: now,
+            in_flight: Arc::default(),
+        }
+    }
+
+    fn in_flight(&self) -> MutexGuard<'_, InFlight> {
+        self.in_flight.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub fn reserved(&self, loop_index: usize, reservation: Reservation) {
+        self.in_flight().reservations.insert(loop_index, reservation);
+    }
+
+    pub fn is_writing(&self, loop_index: usize) -> bool {
+        self.in_flight().reservations.contains_key(&loop_index)
+    }
+
+    /// Loops that have a batch to write.
+    pub fn writing_loops(&self) -> Vec<usize> {
+        self.in_flight().reservations.keys().copied().collect()
+    }
+
+    /// Writes the batch of a loop.
+    ///
+    /// # Errors
+    /// What the log says; the process ends then.
+    pub fn write(&self, loop_index: usize) -> Result<(), String> {
+        let mut in_flight = self.in_flight();
+        let Some(reservation) = in_flight.reservations.remove(&loop_index) else { return Ok(()) };
+        in_flight.write(&self.log, reservation);
+        in_flight.failed.take().map_or(Ok(()), Err)
+    }
+
+    /// Batches that were written since the last call.
+    pub fn take_landed(&self) -> Vec<(Lsn, Lsn)> {
+        std::mem::take(&mut self.in_flight().landed)
+    }
+
+    /// Syncs the log, while the loops named write.
+    ///
+    /// # Errors
+    /// What the log says; the process ends then.
+    pub fn sync(&self, disk: &SimDisk, writing_meanwhile: Vec<usize>) -> Result<(), String> {
+        let (in_flight, log) = (self.in_flight.clone(), self.log.clone());
+        disk.during_next_sync(Box::new(move || {
+            let mut in_flight = in_flight.lock().unwrap_or_else(PoisonError::into_inner);
+            for loop_index in writing_meanwhile {
+                if let Some(reservation) = in_flight.reservations.remove(&loop_index) {
+                    in_flight.write(&log, reservation);
+                }
+            }
+        }));
+        let synced = self.log.sync();
+        disk.forget_during_sync();
+        synced.map_err(|error| error.to_string())?;
+        self.in_flight().failed.take().map_or(Ok(()), Err)
+    }
+}
+
+impl InFlight {
+    fn write(&mut self, log: &Log, reservation: Reservation) {
+        let (first, last) = (reservation.batch().first(), reservation.batch().last());
+        match log.write(reservation) {
+            Ok(_) => self.landed.push((first, last)),
+            Err(error) => self.failed = Some(error.to_string()),
+        }
+    }
+}

@@ -1,0 +1,255 @@
+//! All there is in one run.
+
+use crate::checker::acknowledged::{Acknowledged, End};
+use crate::checker::failure::{Checked, Failure};
+use crate::checker::gates::Gates;
+use crate::checker::records::Records;
+use crate::checker::replay::Hashes;
+use crate::checker::{Level, Released};
+use crate::client::Client;
+use crate::disk::SimDisk;
+use crate::link::Link;
+use crate::model::Model;
+use crate::random::Random;
+use crate::server::Server;
+use crate::trace::Trace;
+use crate::workload::{FAMILIES, Family, Ids, Kind};
+use std::collections::BTreeMap;
+use warren_engine::PeerKind;
+use warren_engine::broker::ConfirmLevel;
+use warren_engine::cache::settings::AppendFsync;
+use warren_log::LogOptions;
+
+pub struct World {
+    pub random: Random,
+    pub trace: Trace,
+    pub disk: SimDisk,
+    /// Milliseconds; between two lives of the server it may step back.
+    pub clock: u64,
+    /// `None` between its lives.
+    pub server: Option<Server>,
+    /// What ends the process, once something has.
+    pub ended_by: Option<(End, String)>,
+    pub clients: Vec<Client>,
+    /// Connections by client.
+    pub links: BTreeMap<usize, Link>,
+    pub model: Model,
+    pub ids: Ids,
+    pub settings: Settings,
+    pub gates: Gates,
+    pub acknowledged: Acknowledged,
+    pub records: Records,
+    pub hashes: Hashes,
+    pub counters: Counters,
+}
+
+/// What the operator decided, for the whole run.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    pub append_fsync: AppendFsync,
+    pub confirms: ConfirmLevel,
+    pub loop_count: usize,
+    pub segment_size_bytes: u64,
+}
+
+/// What a run has done, for its summary.
+#[derive(Clone, Copy, Default, Debug)]
+pub struct Counters {
+    pub requests: u64,
+    pub records: u64,
+    pub starts: u64,
+    pub turned_bits: u64,
+    pub cuts: u64,
+}
+
+impl World {
+    pub fn new(seed: u64) -> World {
+        let mut random = Random::new(seed);
+        let settings = Settings {
+            append_fsync: *random.pick(&[AppendFsync::Always, AppendFsync::EverySecond, AppendFsync::No]),
+            confirms: if random.chance(80) { ConfirmLevel::Synced } else { ConfirmLevel::Written },
+            loop_count: 1 + random.below(3) as usize,
+            segment_size_bytes: 4096 << random.below(5),
+        };
+        // Some runs are about few families, so that their clients meet more often.
+        let families: Vec<&'static Family> = match random.below(3) {
+            0 => FAMILIES.to_vec(),
+            _ => (0..3).map(|_| *random.pick(FAMILIES)).collect(),
+        };
+        let client_count = 4 + random.below(10) as usize;
+        let clients = (0..client_count)
+            .map(|index| Client { index, family: Some(families[index % families.len()]) })
+            .collect();
+        let mut model = Model::default();
+        model.queues.queue("taken").is_unacknowledged = true;
+        model.queues.queue("dead").is_pair = true;
+        World {
+            clock: 1_700_000_000_000 + random.below(1_000_000),
+            random,
+            trace: Trace::default(),
+            disk: SimDisk::new(),
+            server: None,
+            ended_by: None,
+            clients,
+            links: BTreeMap::new(),
+            model,
+            ids: Ids::default(),
+            settings,
+            gates: Gates::default(),
+            acknowledged: Acknowledged::default(),
+            records: Records::default(),
+            hashes: Hashes::default(),
+            counters: Counters::default(),
+        }
+    }
+
+    /// # Panics
+    /// Between two lives of the server.
+    pub fn server(&mut self) -> &mut Server {
+        self.server.as_mut().expect("the server runs")
+    }
+
+    pub fn log_options(&mut self) -> LogOptions {
+        LogOptions { segment_size_bytes: self.settings.segment_size_bytes, salt: self.random.next_u64() }
+    }
+
+    pub fn engine_settings(&mut self) -> warren_engine::Settings {
+        let cache = warren_engine::cache::settings::Settings {
+            append_fsync: self.settings.append_fsync,
+            ..Default::default()
+        };
+        let broker = warren_engine::broker::Settings {
+            publisher_confirms: self.settings.confirms,
+            ..Default::default()
+        };
+        warren_engine::Settings {
+            cache,
+            broker,
+            seed: self.random.next_u64(),
+            loop_count: self.settings.loop_count,
+        }
+    }
+
+    /// The index of the client that asks after a start, over RESP or AMQP.
+    pub fn auditor(&self, kind: PeerKind) -> usize {
+        self.clients.len() + usize::from(kind == PeerKind::Amqp)
+    }
+
+    pub fn connect(&mut self, client: usize, kind: PeerKind) {
+        let loop_index = self.random.below(self.settings.loop_count as u64) as usize;
+        let mut link = Link::open(client, loop_index, kind);
+        let family = self.clients.get(client).and_then(|client| client.family);
+        if let (Some(Family { kind: Kind::Amqp(family), .. }), crate::client::Session::Amqp(session)) =
+            (family, &mut link.session)
+        {
+            (family.open)(session);
+        }
+        self.links.insert(client, link);
+    }
+
+    /// Something that no process survives.
+    pub fn end(&mut self, end: End, reason: impl Into<String>) {
+        let reason = reason.into();
+        self.trace.note(format!("the process ends: {reason}"));
+        self.ended_by.get_or_insert((end, reason));
+    }
+
+    /// The loop writes its batch, if it has one.
+    pub fn write(&mut self, loop_index: usize) {
+        let Some(server) = &self.server else { return };
+        if server.is_writing(loop_index)
+            && let Err(error) = server.write(loop_index)
+        {
+            self.end(End::Kill, error);
+        }
+        self.land();
+    }
+
+    /// Counts what was written.
+    fn land(&mut self) {
+        let Some(server) = &self.server else { return };
+        for (first, last) in server.take_landed() {
+            self.trace.note(format!("written: records {first} to {last}"));
+            self.gates.land(first, last);
+        }
+    }
+
+    /// The log is synced, while the loops named write.
+    pub fn sync(&mut self, writing_meanwhile: Vec<usize>) {
+        let before = self.gates.written();
+        let (clock, disk) = (self.clock, self.disk.clone());
+        let server = self.server();
+        server.synced_at = clock;
+        let synced = server.sync(&disk, writing_meanwhile);
+        self.land();
+        match synced {
+            // What a failed sync covered may be lost, whatever ends the process.
+            Err(error) => self.end(End::PowerCut, error),
+            Ok(()) => {
+                self.trace.note(format!("synced: up to {before}"));
+                self.gates.sync(before);
+            }
+        }
+    }
+
+    /// A loop lets go what may leave.
+    pub fn send(&mut self, loop_index: usize) -> Checked {
+        let Some(server) = &mut self.server else { return Ok(()) };
+        for link in self.links.values_mut().filter(|link| link.loop_index == loop_index && !link.is_gone) {
+            let progress = server.log.progress();
+            self.gates.check_claim(progress)?;
+            let bytes = link.outbox.release(progress).to_vec();
+            server.sync_wanted = server.sync_wanted.max(link.outbox.newest_gate().synced);
+            if bytes.is_empty() {
+                continue;
+            }
+            link.unsent += bytes.len();
+            let mut context = Released {
+                gates: &self.gates,
+                acknowledged: &mut self.acknowledged,
+                model: &mut self.model,
+                resp_level: Level::of(self.settings.append_fsync),
+                confirm_level: match self.settings.confirms {
+                    ConfirmLevel::Synced => Level::Synced,
+                    ConfirmLevel::Written => Level::Written,
+                },
+            };
+            self.trace.note(format!("client {} is sent {} bytes", link.client, bytes.len()));
+            let told = link.session.released(&bytes, &mut context);
+            told.map_err(|failure| {
+                Failure::new(failure.checker, format!("client {}: {}", link.client, failure.text))
+            })?;
+        }
+        Ok(())
+    }
+
+    /// Everything goes on, and nothing new is asked, until the auditors have all answers.
+    pub fn settle(&mut self) -> Checked {
+        const ROUND_COUNT_MAX: usize = 2000;
+        let auditors = [self.auditor(PeerKind::Resp), self.auditor(PeerKind::Amqp)];
+        for _ in 0..ROUND_COUNT_MAX {
+            self.links.values_mut().for_each(|link| {
+                link.carry(usize::MAX);
+                link.unsent = 0;
+            });
+            for loop_index in 0..self.settings.loop_count {
+                self.turn(loop_index)?;
+                self.write(loop_index);
+            }
+            self.sync(Vec::new());
+            for loop_index in 0..self.settings.loop_count {
+                self.send(loop_index)?;
+            }
+            if self.ended_by.is_some() {
+                return Ok(());
+            }
+            let is_waiting = |client: &usize| {
+                self.links.get(client).is_some_and(|link| link.session.unanswered() > 0)
+            };
+            if !auditors.iter().any(is_waiting) {
+                return Ok(());
+            }
+        }
+        Err(Failure::new("start", "the auditor waits for an answer that does not come"))
+    }
+}
