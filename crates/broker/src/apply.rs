@@ -72,6 +72,10 @@ impl State {
                 all.iter().flat_map(|level| level.iter()).filter(stays).for_each(|e| queue.push(e.clone()));
                 Ok(())
             }
+            Effect::CountedAsRedelivered => {
+                self.count_all_as_redelivered();
+                Ok(())
+            }
             topology => self.replay_topology(topology),
         }
     }
@@ -174,7 +178,8 @@ impl State {
             Effect::Published { .. }
             | Effect::Removed { .. }
             | Effect::GivenBack { .. }
-            | Effect::Purged { .. } => {
+            | Effect::Purged { .. }
+            | Effect::CountedAsRedelivered => {
                 unreachable!("effects on messages are applied by `replay`")
             }
         }

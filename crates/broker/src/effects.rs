@@ -24,6 +24,7 @@ const PUBLISHED: u8 = 0x86;
 const REMOVED: u8 = 0x87;
 const GIVEN_BACK: u8 = 0x88;
 const PURGED: u8 = 0x89;
+const COUNTED_AS_REDELIVERED: u8 = 0x8a;
 
 const FLAG_AUTO_DELETE: u8 = 1;
 const FLAG_INTERNAL: u8 = 2;
@@ -112,6 +113,8 @@ pub enum Effect<'a> {
         through: u64,
         kept: Runs,
     },
+    /// After an unclean end nobody knows what clients have seen: every message counts as redelivered.
+    CountedAsRedelivered,
 }
 
 impl<'a> Effect<'a> {
@@ -182,6 +185,7 @@ impl<'a> Effect<'a> {
                 varint::put_u64(out, *through);
                 kept.encode(out);
             }
+            Effect::CountedAsRedelivered => out.push(COUNTED_AS_REDELIVERED),
         }
     }
 
@@ -226,6 +230,7 @@ impl<'a> Effect<'a> {
                 let (queue, through) = (QueueId(cursor.u64()?), cursor.u64()?);
                 Effect::Purged { queue, through, kept: Runs::decode(cursor)? }
             }
+            COUNTED_AS_REDELIVERED => Effect::CountedAsRedelivered,
             _ => return None,
         })
     }
@@ -363,6 +368,7 @@ mod tests {
                 sequences: Runs::from_unsorted([9, 7, 8].into_iter().collect()),
             },
             Effect::Purged { queue: QueueId(1), through: 99, kept: Runs::one(50) },
+            Effect::CountedAsRedelivered,
         ]
     }
 

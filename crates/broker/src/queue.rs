@@ -230,6 +230,11 @@ impl Queue {
         self.redelivered_through = self.newest.sequence;
     }
 
+    /// Number of the newest durable message that an unclean end made count as redelivered.
+    pub fn redelivered_through(&self) -> u64 {
+        self.redelivered_through
+    }
+
     #[inline]
     pub fn is_redelivered(&self, entry: &Entry) -> bool {
         entry.redelivered || (entry.durable && entry.sequence <= self.redelivered_through)

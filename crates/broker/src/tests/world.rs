@@ -15,6 +15,7 @@ pub fn name(text: &str) -> ShortStr<'_> {
 }
 
 /// One record as the log keeps it.
+#[derive(Clone)]
 struct Logged {
     lsn: Lsn,
     bytes: Vec<u8>,
@@ -243,6 +244,11 @@ impl World {
 
     /// What a crash leaves: a new broker that has replayed the log.
     pub fn crashed(&self) -> World {
+        self.restarted(false)
+    }
+
+    /// A new broker that has replayed the log, after an end in order or not.
+    pub fn restarted(&self, is_clean: bool) -> World {
         let mut world = World::new();
         world.now = self.now;
         for logged in &self.log {
@@ -261,9 +267,10 @@ impl World {
             }
         }
         assert_eq!(world.broker.state_hash(), self.broker.state_hash(), "replay gives what was live");
-        world.broker.recovered(world.now, false);
         world.batch = Batch::new(self.batch.next_lsn());
         world.progress = self.progress;
+        world.log = self.log.clone();
+        world.step(|broker, step| broker.recovered(step, is_clean));
         world
     }
 }
