@@ -108,6 +108,8 @@ impl World {
         self.counters.requests += 1;
         let Some(peer) = link.peer else { return Ok(()) };
         let Some(server) = &mut self.server else { return Ok(()) };
+        // What others wrote to it meanwhile stands before its replies.
+        server.engine.collect_one(peer, &mut link.outbox);
         let (before, size) = (server.engine.newest_lsn(), link.outbox.len());
         server.engine.run_resp(peer, std::iter::once(args));
         server.engine.collect_one(peer, &mut link.outbox);

@@ -21,7 +21,7 @@ fn act(session: &mut AmqpSession, random: &mut Random, ids: &mut Ids) {
 /// Where the default exchange brings a message.
 pub fn to_queue(queue: &'static str) -> impl Fn(&Moment<'_>) -> Vec<String> {
     move |moment| {
-        let queue = super::model_queue(queue).to_owned();
-        moment.model.queues.exists(&queue).then_some(queue).into_iter().collect()
+        let is_there = moment.model.queues.exists(queue);
+        is_there.then(|| super::model_queue(queue).to_owned()).into_iter().collect()
     }
 }
