@@ -2,6 +2,7 @@
 #
 #   make test     everything that must pass: Rust tests, the crate graph, real clients against the real binary
 #   make check    what a change must pass: format, clippy, tests, docs
+#   make sim      the simulator for MINUTES (10), from SEED on or from a new one each time
 #   make compat   other projects' test suites (Valkey's, redis-py's, pika's), fetched at run time, and a long
 #                 comparison with redis-server; WARREN_COMPAT_SUITES names a directory of checkouts instead
 
@@ -17,7 +18,7 @@ VENV_READY := $(VENV)/ready-$(shell cksum < tests/requirements.txt | tr ' ' '-')
 VENV_PIKA0_READY := $(VENV_PIKA0)/ready-$(shell cksum < tests/requirements-pika0.txt | tr ' ' '-')
 VENV_COMPAT_READY := $(VENV_COMPAT)/ready-$(shell cat tests/requirements.txt tests/requirements-compat.txt | cksum | tr ' ' '-')
 
-.PHONY: test check build format-check lint docs arrows rust-test client-test venv compat
+.PHONY: test check build format-check lint docs arrows rust-test client-test venv compat sim
 
 test: arrows rust-test client-test
 
@@ -48,6 +49,12 @@ rust-test:
 
 client-test: build venv
 	$(VENV)/bin/python -m pytest tests -n $(PYTEST_WORKERS) $(PYTEST_FLAGS)
+
+MINUTES ?= 10
+SEED ?= $(shell date +%s)
+
+sim:
+	cargo run --locked -p warren-sim --profile quick -- --seed $(SEED) --minutes $(MINUTES)
 
 # Every suite runs, and the first failure decides only at the end.
 compat: build $(VENV_COMPAT_READY)

@@ -5,20 +5,12 @@ pub mod resp;
 
 use crate::checker::Released;
 use crate::checker::failure::Checked;
-use crate::workload::Family;
 use amqp::AmqpSession;
 use resp::RespSession;
 
 pub enum Session {
     Resp(Box<RespSession>),
     Amqp(Box<AmqpSession>),
-}
-
-/// One client program; its connections come and go.
-pub struct Client {
-    pub index: usize,
-    /// `None` for the auditor, who asks only after starts and at the end.
-    pub family: Option<&'static Family>,
 }
 
 impl Session {

@@ -69,8 +69,4 @@ impl Operation {
             out.extend_from_slice(b"\r\n");
         }
     }
-
-    pub fn is_multi(&self) -> bool {
-        matches!(self.run, Run::Multi)
-    }
 }

@@ -6,7 +6,7 @@ use crate::checker::gates::Gates;
 use crate::checker::records::Records;
 use crate::checker::replay::Hashes;
 use crate::checker::{Level, Released};
-use crate::client::Client;
+use crate::client::Session;
 use crate::disk::SimDisk;
 use crate::link::Link;
 use crate::model::Model;
@@ -30,7 +30,8 @@ pub struct World {
     pub server: Option<Server>,
     /// What ends the process, once something has.
     pub ended_by: Option<(End, String)>,
-    pub clients: Vec<Client>,
+    /// Client programs; their connections come and go. Behind them in number are the two auditors.
+    pub clients: Vec<&'static Family>,
     /// Connections by client.
     pub links: BTreeMap<usize, Link>,
     pub model: Model,
@@ -77,9 +78,7 @@ impl World {
             _ => (0..3).map(|_| *random.pick(FAMILIES)).collect(),
         };
         let client_count = 4 + random.below(10) as usize;
-        let clients = (0..client_count)
-            .map(|index| Client { index, family: Some(families[index % families.len()]) })
-            .collect();
+        let clients = families.iter().copied().cycle().take(client_count).collect();
         let mut model = Model::default();
         model.queues.queue("taken").is_unacknowledged = true;
         model.queues.queue("dead").is_pair = true;
@@ -138,9 +137,8 @@ impl World {
     pub fn connect(&mut self, client: usize, kind: PeerKind) {
         let loop_index = self.random.below(self.settings.loop_count as u64) as usize;
         let mut link = Link::open(client, loop_index, kind);
-        let family = self.clients.get(client).and_then(|client| client.family);
-        if let (Some(Family { kind: Kind::Amqp(family), .. }), crate::client::Session::Amqp(session)) =
-            (family, &mut link.session)
+        if let (Some(Family { kind: Kind::Amqp(family), .. }), Session::Amqp(session)) =
+            (self.clients.get(client), &mut link.session)
         {
             (family.open)(session);
         }

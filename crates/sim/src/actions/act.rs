@@ -8,7 +8,7 @@ use warren_engine::PeerKind;
 
 pub fn run(world: &mut World) -> Checked {
     let client = world.random.below(world.clients.len() as u64) as usize;
-    let Some(family) = world.clients[client].family else { return Ok(()) };
+    let family = world.clients[client];
     let Some(link) = world.links.get_mut(&client) else {
         let kind = match family.kind {
             Kind::Resp(_) => PeerKind::Resp,
