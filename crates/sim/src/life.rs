@@ -80,7 +80,8 @@ impl World {
             End::PowerCut => self.gates.synced(),
         };
         if last < promised {
-            let text = format!("after {end:?} records up to {promised} should be there, but {last} is the last");
+            let text =
+                format!("after {end:?} records up to {promised} should be there, but {last} is the last");
             return Err(Failure::new("acknowledged", text));
         }
         // Where the power went while the server started, the end in order may be over already.

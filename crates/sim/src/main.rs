@@ -67,7 +67,12 @@ fn read_flags() -> Result<Flags, String> {
     Ok(flags)
 }
 
-fn print_progress(seeds: u64, elapsed: Duration, (requests, records, starts): (u64, u64, u64), failures: u64) {
+fn print_progress(
+    seeds: u64,
+    elapsed: Duration,
+    (requests, records, starts): (u64, u64, u64),
+    failures: u64,
+) {
     println!(
         "{seeds} seeds in {:.1} s: {requests} requests, {records} records, {starts} starts, {failures} failures",
         elapsed.as_secs_f64()

@@ -34,7 +34,10 @@ macro_rules! words {
 pub(crate) use words;
 
 impl Operation {
-    pub fn command(words: Vec<Vec<u8>>, run: impl Fn(&mut Moment<'_>, &Reply) -> Reply + 'static) -> Operation {
+    pub fn command(
+        words: Vec<Vec<u8>>,
+        run: impl Fn(&mut Moment<'_>, &Reply) -> Reply + 'static,
+    ) -> Operation {
         Operation { words, run: Run::Command(Box::new(run)) }
     }
 

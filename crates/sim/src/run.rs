@@ -39,7 +39,11 @@ pub fn run(seed: u64) -> Result<Counters, Box<Report>> {
             seed,
             checker,
             text,
-            settings: format!("{:?}, clients: {}", world.settings, world.clients.iter().map(|f| f.name).collect::<Vec<_>>().join(" ")),
+            settings: format!(
+                "{:?}, clients: {}",
+                world.settings,
+                world.clients.iter().map(|f| f.name).collect::<Vec<_>>().join(" ")
+            ),
             trace: world.trace.lines().map(str::to_owned).collect(),
         })),
     }

@@ -12,8 +12,8 @@ use crate::reply::Reply;
 use crate::world::World;
 use std::net::{Ipv4Addr, SocketAddr};
 use warren_amqp::{Incoming, Method};
-use warren_engine::broker::{Content, Request};
 use warren_engine::Address;
+use warren_engine::broker::{Content, Request};
 use warren_resp::{Args, Commands, Limits};
 use warren_units::{LoopId, Lsn, UnixMillis};
 
@@ -175,7 +175,9 @@ impl World {
         let Some(server) = &mut self.server else { return };
         let links = &mut self.links;
         server.engine.collect(LoopId(loop_index as u16), |collected| {
-            let Some(link) = links.values_mut().find(|link| link.peer == Some(collected.peer)) else { return };
+            let Some(link) = links.values_mut().find(|link| link.peer == Some(collected.peer)) else {
+                return;
+            };
             link.outbox.append(collected.outbox);
             link.is_gone |= collected.ending;
         });
@@ -235,4 +237,3 @@ fn decoded<'a>(incoming: &'a Incoming, data: &'a [u8]) -> Checked<Request<'a>> {
         }
     })
 }
-

@@ -6,6 +6,7 @@ mod dead_letters;
 mod expiry;
 mod getting;
 mod hashes;
+mod keys;
 mod lists;
 mod publishing;
 mod sets;
@@ -39,6 +40,7 @@ pub struct Family {
 
 pub static FAMILIES: &[&Family] = &[
     &strings::FAMILY,
+    &keys::FAMILY,
     &hashes::FAMILY,
     &lists::FAMILY,
     &sets::FAMILY,

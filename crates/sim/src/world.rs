@@ -241,9 +241,8 @@ impl World {
             if self.ended_by.is_some() {
                 return Ok(());
             }
-            let is_waiting = |client: &usize| {
-                self.links.get(client).is_some_and(|link| link.session.unanswered() > 0)
-            };
+            let is_waiting =
+                |client: &usize| self.links.get(client).is_some_and(|link| link.session.unanswered() > 0);
             if !auditors.iter().any(is_waiting) {
                 return Ok(());
             }

@@ -36,7 +36,8 @@ impl Acknowledged {
         };
         for (lsn, what) in &self.newest[first_level..] {
             if *lsn > last {
-                let text = format!("{what} was told, which needs record {lsn}; after {end:?} only {last} are left");
+                let text =
+                    format!("{what} was told, which needs record {lsn}; after {end:?} only {last} are left");
                 return Err(Failure::new("acknowledged", text));
             }
         }

@@ -23,7 +23,9 @@ impl Released<'_> {
         let queue = self.model.queues.queue(&name);
         let is_pair = queue.is_pair;
         let Some(message) = queue.messages.get_mut(&held.id) else {
-            return Err(wrong(format!("client {client} gets {held:?}, which nobody published or which is gone")));
+            return Err(wrong(format!(
+                "client {client} gets {held:?}, which nobody published or which is gone"
+            )));
         };
         if let Some(removed) = message.removed {
             return Err(wrong(format!("client {client} gets {held:?}, which record {removed} removed")));
@@ -32,7 +34,9 @@ impl Released<'_> {
             return Err(wrong(format!("client {client} gets {held:?}, which client {holder} holds")));
         }
         if message.was_seen && !is_redelivered && !is_pair {
-            return Err(wrong(format!("client {client} gets {held:?} again, and is not told that it is again")));
+            return Err(wrong(format!(
+                "client {client} gets {held:?} again, and is not told that it is again"
+            )));
         }
         message.holder = Some(client);
         message.was_seen = true;

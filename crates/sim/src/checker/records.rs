@@ -52,9 +52,8 @@ impl Records {
 
     /// Compares one record that the log gives back.
     pub fn check(&self, record: &Record<'_>, bodies: &mut Bodies<'_>) -> Result<(), Unlike> {
-        let differs = |what: &str| {
-            Unlike::Record(Failure::new("records", format!("record {}: {what}", record.lsn)))
-        };
+        let differs =
+            |what: &str| Unlike::Record(Failure::new("records", format!("record {}: {what}", record.lsn)));
         let place = (record.lsn.0 as usize).wrapping_sub(1);
         let Some(made) = self.made.get(place) else { return Err(differs("nobody made it")) };
         if made.effects != record.effects {

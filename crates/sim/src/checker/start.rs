@@ -28,10 +28,15 @@ impl NoStart {
         let named = match &self {
             NoStart::Log(LogError::Corrupt { segment, .. } | LogError::Version { segment, .. }) => segment,
             NoStart::Failed(failure) => return Err(failure.clone()),
-            other => return Err(Failure::new("start", format!("a turned bit in {segment} ends in {other:?}"))),
+            other => {
+                return Err(Failure::new("start", format!("a turned bit in {segment} ends in {other:?}")));
+            }
         };
         if named != segment {
-            return Err(Failure::new("start", format!("a turned bit in {segment} is named as one in {named}")));
+            return Err(Failure::new(
+                "start",
+                format!("a turned bit in {segment} is named as one in {named}"),
+            ));
         }
         Ok(())
     }

@@ -84,8 +84,8 @@ impl RespSession {
         actual: &Reply,
         client: usize,
     ) -> Option<Reply> {
-        let is_queued = self.transaction.is_some()
-            && matches!(operation.run, Run::Command(_) | Run::BlockingPop { .. });
+        let is_queued =
+            self.transaction.is_some() && matches!(operation.run, Run::Command(_) | Run::BlockingPop { .. });
         if let Some(queued) = self.transaction.as_mut().filter(|_| is_queued) {
             queued.push(operation);
             return Some(Reply::Simple("QUEUED".to_owned()));
@@ -117,12 +117,9 @@ impl RespSession {
     fn execute_transaction(&mut self, moment: &mut Moment<'_>, actual: &Reply) -> Reply {
         let queued = self.transaction.take().unwrap_or_default();
         let keys = &moment.model.keys;
-        let is_outdated = self
-            .watched
-            .drain(..)
-            .fold(false, |outdated, (key, count)| {
-                outdated || keys.change_count(&key) != count || keys.is_expired(&key, moment.now)
-            });
+        let is_outdated = self.watched.drain(..).fold(false, |outdated, (key, count)| {
+            outdated || keys.change_count(&key) != count || keys.is_expired(&key, moment.now)
+        });
         if is_outdated {
             return Reply::Array(None);
         }

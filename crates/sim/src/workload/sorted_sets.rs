@@ -88,26 +88,25 @@ fn pop_lowest(key: Vec<u8>) -> Operation {
 }
 
 fn remove_range(key: Vec<u8>, from: i64, to: i64) -> Operation {
-    Operation::command(
-        words!["ZREMRANGEBYSCORE", key, from.to_string(), to.to_string()],
-        move |moment, _| {
-            let mut scores = scores(moment, &key);
-            let before = scores.len();
-            scores.retain(|_, score| *score < from || *score > to);
-            let count = before - scores.len();
-            if count > 0 {
-                moment.change(&key, Value::Sorted(scores));
-            }
-            Reply::Integer(count as i64)
-        },
-    )
+    Operation::command(words!["ZREMRANGEBYSCORE", key, from.to_string(), to.to_string()], move |moment, _| {
+        let mut scores = scores(moment, &key);
+        let before = scores.len();
+        scores.retain(|_, score| *score < from || *score > to);
+        let count = before - scores.len();
+        if count > 0 {
+            moment.change(&key, Value::Sorted(scores));
+        }
+        Reply::Integer(count as i64)
+    })
 }
 
 pub fn range(key: Vec<u8>) -> Operation {
     Operation::command(words!["ZRANGE", key, "0", "-1", "WITHSCORES"], move |moment, _| {
         let ordered = in_order(&scores(moment, &key));
-        let flat: Vec<_> =
-            ordered.into_iter().flat_map(|(score, member)| [member, score.to_string().into_bytes()]).collect();
+        let flat: Vec<_> = ordered
+            .into_iter()
+            .flat_map(|(score, member)| [member, score.to_string().into_bytes()])
+            .collect();
         Reply::bulks(&flat)
     })
 }
