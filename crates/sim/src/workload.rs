@@ -1,5 +1,7 @@
 //! The families of operations: one file each, one row in [`FAMILIES`].
 
+mod any_queues;
+mod anything;
 mod bridge;
 mod consuming;
 mod dead_letters;
@@ -54,6 +56,8 @@ pub static FAMILIES: &[&Family] = &[
     &topology::FAMILY,
     &tx::FAMILY,
     &dead_letters::FAMILY,
+    &anything::FAMILY,
+    &any_queues::FAMILY,
 ];
 
 /// Queues that every start declares: name, milliseconds that messages live, where the dead go.
@@ -70,6 +74,11 @@ pub const STANDING_QUEUES: &[(&str, Option<i64>, Option<&str>)] = &[
 /// The queue of the model behind a real one: the dead may be in either of two.
 pub fn model_queue(name: &str) -> &str {
     if name.starts_with("dead.") { "dead" } else { name }
+}
+
+/// Whether the model does not follow what is in this queue.
+pub fn is_untracked(queue: &str) -> bool {
+    queue.starts_with("any.")
 }
 
 /// Numbers that no two values and messages share.

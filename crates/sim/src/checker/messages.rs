@@ -4,7 +4,7 @@
 use super::failure::{Checked, Failure};
 use super::{Level, Released};
 use crate::client::amqp::Held;
-use crate::workload::model_queue;
+use crate::workload::{is_untracked, model_queue};
 
 fn wrong(text: String) -> Failure {
     Failure::new("messages", text)
@@ -19,6 +19,9 @@ impl Released<'_> {
         is_redelivered: bool,
         newest_order: Option<&mut u64>,
     ) -> Checked {
+        if is_untracked(&held.queue) {
+            return Ok(());
+        }
         let name = model_queue(&held.queue).to_owned();
         let queue = self.model.queues.queue(&name);
         let is_pair = queue.is_pair;
@@ -54,7 +57,10 @@ impl Released<'_> {
 
     /// queue.declare-ok says how many messages wait in a queue of which nobody holds one.
     pub fn counted(&mut self, queue: &str, count: usize, (least, most): (usize, usize)) -> Checked {
-        if self.model.queues.queue(model_queue(queue)).is_pair || (least..=most).contains(&count) {
+        if is_untracked(queue)
+            || self.model.queues.queue(model_queue(queue)).is_pair
+            || (least..=most).contains(&count)
+        {
             return Ok(());
         }
         // Only a start counts; while clients hold messages fewer of them wait.

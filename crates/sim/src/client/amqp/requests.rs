@@ -60,7 +60,7 @@ impl AmqpSession {
         self.note(&format!("basic.get {queue}"), None, Answer::Get(queue.to_owned()));
     }
 
-    /// Declares a durable queue; says how many messages it holds.
+    /// As [`AmqpSession::declare_with`], for queues whose messages may die.
     pub fn declare(&mut self, queue: &str, time_to_live_milliseconds: Option<i64>, dead_to: Option<&str>) {
         let mut table = FieldTable::new();
         if let Some(milliseconds) = time_to_live_milliseconds {
@@ -70,6 +70,11 @@ impl AmqpSession {
             table.insert(ShortStr::literal("x-dead-letter-exchange"), "");
             table.insert(ShortStr::literal("x-dead-letter-routing-key"), target);
         }
+        self.declare_with(queue, &table);
+    }
+
+    /// Declares a durable queue with these arguments; says how many messages it holds.
+    pub fn declare_with(&mut self, queue: &str, table: &FieldTable) {
         let mut buffer = Vec::new();
         let arguments = table.as_table(&mut buffer);
         let declare = QueueDeclare { queue: short(queue), durable: true, arguments, ..Default::default() };
@@ -116,6 +121,13 @@ impl AmqpSession {
         self.note(&format!("bind {queue} {is_bound}"), Some(effect), Answer::Method(answer));
     }
 
+    /// Binds a queue that the model does not follow.
+    pub fn set_bound_untracked(&mut self, queue: &str, exchange: &str, key: &str) {
+        let (queue, exchange, routing_key) = (short(queue), short(exchange), short(key));
+        let bind = QueueBind { queue, exchange, routing_key, ..Default::default() };
+        self.call("queue.bind", bind, QueueBindOk::ID);
+    }
+
     /// Purges a queue of which nobody holds a message.
     pub fn purge(&mut self, queue: &str) {
         self.write(CHANNEL, QueuePurge { queue: short(queue), ..Default::default() });
@@ -145,12 +157,46 @@ impl AmqpSession {
     /// Publishes a message to the queues of the model that `route` names when it is published.
     pub fn publish(
         &mut self,
-        (exchange, key): (&str, &str),
+        place: (&str, &str),
         id: u64,
         is_persistent: bool,
         route: impl Fn(&Moment<'_>) -> Vec<String> + 'static,
     ) {
         let properties = Properties { delivery_mode: is_persistent.then_some(2), ..Default::default() };
+        let effect: Effect = Box::new(move |moment| {
+            for queue in route(moment) {
+                let lsn = if is_persistent { moment.record_of(&queue) } else { Lsn::NONE };
+                moment.model.queues.publish(&queue, id, lsn, false);
+            }
+        });
+        self.write_publish(place, id, properties, effect);
+    }
+
+    /// Publishes a message to queues that the model does not follow.
+    pub fn publish_untracked(
+        &mut self,
+        place: (&str, &str),
+        id: u64,
+        is_persistent: bool,
+        priority: u8,
+        expiration: Option<&str>,
+    ) {
+        let properties = Properties {
+            delivery_mode: is_persistent.then_some(2),
+            priority: Some(priority),
+            expiration: expiration.map(short),
+            ..Default::default()
+        };
+        self.write_publish(place, id, properties, Box::new(|_| {}));
+    }
+
+    fn write_publish(
+        &mut self,
+        (exchange, key): (&str, &str),
+        id: u64,
+        properties: Properties<'_>,
+        effect: Effect,
+    ) {
         let mut raw = Vec::new();
         properties.encode(&mut raw);
         let publish =
@@ -159,12 +205,6 @@ impl AmqpSession {
         let (properties, payload) = (RawProperties::trusted(&raw), Payload::Plain(&body));
         encode::content(&mut rope, CHANNEL, publish, properties, payload, FRAME_SIZE_BYTES_MIN);
         self.output.extend_from_slice(&rope.to_vec());
-        let effect: Effect = Box::new(move |moment| {
-            for queue in route(moment) {
-                let lsn = if is_persistent { moment.record_of(&queue) } else { Lsn::NONE };
-                moment.model.queues.publish(&queue, id, lsn, false);
-            }
-        });
         let what = format!("basic.publish m{id} to {exchange}/{key}");
         let answer = match self.is_confirming {
             true => {
