@@ -109,7 +109,11 @@ impl World {
     }
 
     pub fn log_options(&mut self) -> LogOptions {
-        LogOptions { segment_size_bytes: self.settings.segment_size_bytes, salt: self.random.next_u64() }
+        LogOptions {
+            segment_size_bytes: self.settings.segment_size_bytes,
+            salt: self.random.next_u64(),
+            reserve_size_bytes: self.settings.segment_size_bytes / 4,
+        }
     }
 
     pub fn engine_settings(&mut self) -> warren_engine::Settings {
