@@ -4,7 +4,7 @@
 
 use std::process::ExitCode;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
-use warren_sim::run::{Report, run};
+use warren_sim::run::{Counters, Report, run};
 
 const USAGE: &str = "usage: warren-sim [--seed N] [--minutes M | --count C]";
 const SEEDS_PER_LINE: u64 = 500;
@@ -28,14 +28,10 @@ fn main() -> ExitCode {
     let started = Instant::now();
     let until = started + Duration::from_secs_f64(flags.minutes * 60.0);
     let (mut seed, mut failures) = (flags.seed, 0);
-    let (mut requests, mut records, mut starts) = (0, 0, 0);
+    let mut totals = Counters::default();
     while Instant::now() < until && seed - flags.seed < flags.count && failures < FAILURE_COUNT_MAX {
         match run(seed) {
-            Ok(counters) => {
-                requests += counters.requests;
-                records += counters.records;
-                starts += counters.starts;
-            }
+            Ok(counters) => totals.add(&counters),
             Err(report) => {
                 failures += 1;
                 print_failure(&report, seed - flags.seed + 1, started.elapsed());
@@ -43,10 +39,11 @@ fn main() -> ExitCode {
         }
         seed += 1;
         if (seed - flags.seed).is_multiple_of(SEEDS_PER_LINE) {
-            print_progress(seed - flags.seed, started.elapsed(), (requests, records, starts), failures);
+            print_progress(seed - flags.seed, started.elapsed(), &totals, failures);
         }
     }
-    print_progress(seed - flags.seed, started.elapsed(), (requests, records, starts), failures);
+    print_progress(seed - flags.seed, started.elapsed(), &totals, failures);
+    print_families(&totals);
     if failures == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
@@ -67,16 +64,23 @@ fn read_flags() -> Result<Flags, String> {
     Ok(flags)
 }
 
-fn print_progress(
-    seeds: u64,
-    elapsed: Duration,
-    (requests, records, starts): (u64, u64, u64),
-    failures: u64,
-) {
+fn print_progress(seeds: u64, elapsed: Duration, totals: &Counters, failures: u64) {
     println!(
-        "{seeds} seeds in {:.1} s: {requests} requests, {records} records, {starts} starts, {failures} failures",
-        elapsed.as_secs_f64()
+        "{seeds} seeds in {:.1} s: {} requests, {} errors, {} records, {} starts, {} turned bits, {} cuts, {failures} failures",
+        elapsed.as_secs_f64(),
+        totals.requests,
+        totals.errors,
+        totals.records,
+        totals.starts,
+        totals.turned_bits,
+        totals.cuts
     );
+}
+
+/// How often each family was at it.
+fn print_families(totals: &Counters) {
+    let families = totals.by_family.iter().map(|(family, count)| format!("{family} {count}"));
+    println!("requests: {}", families.collect::<Vec<_>>().join(", "));
 }
 
 fn print_failure(report: &Report, seeds: u64, elapsed: Duration) {

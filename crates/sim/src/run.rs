@@ -3,7 +3,8 @@
 use crate::actions;
 use crate::checker::acknowledged::End;
 use crate::checker::failure::{Checked, Failure};
-use crate::world::{Counters, World};
+pub use crate::world::Counters;
+use crate::world::World;
 
 /// Actions of one run at most.
 const ACTION_COUNT_MAX: u64 = 6000;
@@ -34,7 +35,7 @@ pub fn run(seed: u64) -> Result<Counters, Box<Report>> {
         Err(Failure::new("panic", text.unwrap_or_default()))
     });
     match result {
-        Ok(()) => Ok(world.counters),
+        Ok(()) => Ok(world.counters.clone()),
         Err(Failure { checker, text }) => Err(Box::new(Report {
             seed,
             checker,

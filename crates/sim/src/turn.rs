@@ -105,7 +105,7 @@ impl World {
     }
 
     fn run_resp(&mut self, link: &mut Link, args: Args<'_>) -> Checked {
-        self.counters.requests += 1;
+        self.count_request(link.client);
         let Some(peer) = link.peer else { return Ok(()) };
         let Some(server) = &mut self.server else { return Ok(()) };
         // What others wrote to it meanwhile stands before its replies.
@@ -120,6 +120,7 @@ impl World {
             return Err(Failure::new("values", "a request has other than one reply"));
         }
         let actual = actual.map(|(reply, _)| reply);
+        self.counters.errors += u64::from(matches!(actual, Some(Reply::Error(_))));
         let words: Vec<String> = args.iter().map(crate::trace::shown).collect();
         self.trace.note(format!("client {} {} -> {actual:?} {lsn:?}", link.client, words.join(" ")));
         let mut moment = Moment::new(&mut self.model, server.engine.now().0, lsn);
@@ -140,7 +141,7 @@ impl World {
     }
 
     fn ran_amqp(&mut self, link: &mut Link, before: Lsn) -> Checked {
-        self.counters.requests += 1;
+        self.count_request(link.client);
         let Some(server) = &mut self.server else { return Ok(()) };
         let lsn = record_since(before, server.engine.newest_lsn())?;
         let mut moment = Moment::new(&mut self.model, server.engine.now().0, lsn);

@@ -54,13 +54,31 @@ pub struct Settings {
 }
 
 /// What a run has done, for its summary.
-#[derive(Clone, Copy, Default, Debug)]
+#[derive(Clone, Default, Debug)]
 pub struct Counters {
     pub requests: u64,
+    /// Of them, by family.
+    pub by_family: BTreeMap<&'static str, u64>,
+    /// RESP requests that were answered with an error.
+    pub errors: u64,
     pub records: u64,
     pub starts: u64,
     pub turned_bits: u64,
     pub cuts: u64,
+}
+
+impl Counters {
+    pub fn add(&mut self, other: &Counters) {
+        self.requests += other.requests;
+        self.errors += other.errors;
+        self.records += other.records;
+        self.starts += other.starts;
+        self.turned_bits += other.turned_bits;
+        self.cuts += other.cuts;
+        for (family, count) in &other.by_family {
+            *self.by_family.entry(family).or_default() += count;
+        }
+    }
 }
 
 impl World {
@@ -100,6 +118,13 @@ impl World {
             hashes: Hashes::default(),
             counters: Counters::default(),
         }
+    }
+
+    /// Counts a request of a client.
+    pub fn count_request(&mut self, client: usize) {
+        self.counters.requests += 1;
+        let family = self.clients.get(client).map_or("auditors", |family| family.name);
+        *self.counters.by_family.entry(family).or_default() += 1;
     }
 
     /// # Panics
