@@ -1,82 +1,200 @@
-"""RESP throughput and server CPU per operation, ours beside redis-server, interleaved on two cores.
+"""Throughput, latency and server CPU time, ours beside every peer that is installed: `make bench`.
 
-Servers run on core 0, the load (`warren bench`) on core 1. Every figure is the median of the rounds. Knows no
-AMQP scenario yet. Usage: python3 bench/run.py [--rounds N] [--seconds T]
+Each server runs on core 0 and the load (`warren bench`) on core 1, one server at a time, in interleaved rounds;
+every figure is the median of the rounds. It takes about ten minutes, works in a directory of its own, uses free
+ports, and ends only what it has started.
+
+    python3 bench/run.py [resp] [amqp] [confirms] [beside] [start] [--rounds N] [--seconds T] [--directory D]
 """
 
 import argparse
-import pathlib
-import shutil
-import socket
+import contextlib
 import statistics
-import subprocess
 import tempfile
 import time
+from pathlib import Path
 
-WARREN = pathlib.Path(__file__).parent.parent / "target/release/warren"
-PORT_OURS, PORT_REDIS = 27010, 27011
-# name, command, pipeline, whether redis keeps its append-only file
-SCENARIOS = [
-    ("GET p1", "get", 1, False),
-    ("SET p1", "set", 1, False),
-    ("GET p16", "get", 16, False),
-    ("SET p16", "set", 16, False),
-    ("SET p16, AOF everysec", "set", 16, True),
+import load
+import servers
+from harness.ports import is_listening
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+HEAD = "| scenario | server | ops/s | p50 us | p99 us | CPU us/op | CPU, ours / this | ours, limit |"
+
+# Name, command, pipeline; which servers, and the limit of our CPU time as a share of theirs.
+RESP = [
+    ("GET p1", "get", 1, {"no AOF": 0.80}),
+    ("SET p1", "set", 1, {"no AOF": None, "AOF": 0.80}),
+    ("GET p16", "get", 16, {"no AOF": 0.48}),
+    ("SET p16", "set", 16, {"no AOF": None, "AOF": 0.60}),
 ]
+TRANSIENT = ["--size", 16, "--backlog", 2000]
+PERSISTENT = ["--size", 1024, "--persistent", "--confirms", 100, "--ack-batch", 10, "--prefetch", 200]
+# Name, generator's words, prefix of the latency's fields, whether --publisher-confirms matters, limit in us.
+AMQP = [
+    ("transient, 16 B, no ack", TRANSIENT, "", False, 2.0),
+    ("persistent, 1 KB, 100 confirms, ack 10", PERSISTENT, "confirm_", True, 8.0),
+]
+# What the log writes for one record with a body of 1 KB.
+LOG_WRITE_SIZE_BYTES = 1152
+WINDOW_1 = ["--size", 1024, "--persistent", "--confirms", 1, "--consumers", 0]
 
 
-def start(command, port):
-    server = subprocess.Popen(["taskset", "-c", "0", *map(str, command)], stdout=subprocess.DEVNULL)
-    for _ in range(100):
+def row(*cells) -> None:
+    print("| " + " | ".join(str(cell) for cell in cells) + " |", flush=True)
+
+
+def number(value: float, digits: int = 2) -> str:
+    return f"{value:.{digits}f}"
+
+
+@contextlib.contextmanager
+def started(made: dict):
+    try:
+        for server in made.values():
+            server.start()
+        yield made
+    finally:
+        for server in made.values():
+            # A RabbitMQ's stop also ends the name server that was started with it.
+            with contextlib.suppress(AssertionError):
+                server.stop()
+
+
+def interleaved(chosen: argparse.Namespace, runs: dict) -> dict:
+    """`runs`: by name, how to start a run. Answers the medians by name."""
+    results = {name: [] for name in runs}
+    for _ in range(chosen.rounds):
+        for name, run in runs.items():
+            results[name].append(run().figures())
+    return {name: load.medians(figures) for name, figures in results.items()}
+
+
+def table(scenario: str, figures: dict, prefix: str, limits: dict) -> None:
+    """`limits`: by server, a text for the last column. Ours is the first."""
+    ours = next(iter(figures.values()))
+    for name, median in figures.items():
+        ratio = "" if name.startswith("warren") else number(ours["server_cpu_us"] / median["server_cpu_us"])
+        latencies = [number(median[f"{prefix}{part}_us"], 0) for part in ("p50", "p99")]
+        row(scenario, name, number(median["rate"], 0), *latencies, number(median["server_cpu_us"]), ratio,
+            limits.get(name, ""))
+
+
+def resp(chosen, directory) -> None:
+    with started(servers.resp_servers(directory)) as made:
+        for scenario, command, pipeline, limits in RESP:
+            words = ["--fill", "--command", command, "--pipeline", pipeline]
+            matching = {name: server for name, server in made.items()
+                        if name.startswith("warren") or any(f", {level}" in name for level in limits)}
+            runs = {name: (lambda server=server: load.resp(server, words, chosen.seconds))
+                    for name, server in matching.items()}
+            texts = {name: f"ratio <= {limit}" for name in runs for level, limit in limits.items()
+                     if limit and name.startswith("redis") and f", {level}" in name}
+            table(scenario, interleaved(chosen, runs), "", texts)
+
+
+def amqp(chosen, directory) -> None:
+    with started(servers.amqp_servers(directory)) as made:
+        for scenario, words, prefix, by_level, limit in AMQP:
+            matching = {name: server for name, server in made.items() if by_level or name != "warren, written"}
+            runs = {name: (lambda server=server: load.amqp(server, words, chosen.seconds))
+                    for name, server in matching.items()}
+            texts = {name: f"<= {limit} us" for name in runs if name.startswith("warren")}
+            table(scenario, interleaved(chosen, runs), prefix, texts)
+
+
+def confirms(chosen, directory) -> None:
+    """Window 1 beside the disk's own rate of syncs, then 100 queues beside one."""
+    data = directory / "disk"
+    data.mkdir(exist_ok=True)
+    made = servers.amqp_servers(directory)
+    with started({name: server for name, server in made.items() if name != "warren, written"}) as running:
+        disks = {"disk, preallocated": False, "disk, written over zeros": True}
+        runs = {name: (lambda is_filled=is_filled: load.disk(data, LOG_WRITE_SIZE_BYTES, is_filled, chosen.seconds))
+                for name, is_filled in disks.items()}
+        for name, server in running.items():
+            runs[name] = lambda server=server: load.amqp(server, WINDOW_1, chosen.seconds)
+        figures = interleaved(chosen, runs)
+        raws = [figures.pop(name) for name in disks]
+        for name, raw in zip(disks, raws):
+            row("write, fdatasync, and again", name, number(raw["rate"], 0), number(raw["p50_us"], 0),
+                number(raw["p99_us"], 0), "", "", "")
+        shares = {name: " and ".join(f"{median['rate'] / raw['rate']:.2f}" for raw in raws)
+                  for name, median in figures.items()}
+        texts = {name: f"{share} of the disk (>= 0.9 of the first)" for name, share in shares.items()}
+        table("confirm window 1, 1 KB", figures, "confirm_", texts)
+        runs = {}
+        for name, server in running.items():
+            for count in (1, 100):
+                words = [*PERSISTENT, "--queues", count]
+                runs[f"{name}, {count}"] = lambda server=server, words=words: load.amqp(server, words, chosen.seconds)
+        figures = interleaved(chosen, runs)
+        for name in running:
+            share = figures[f"{name}, 100"]["rate"] / figures[f"{name}, 1"]["rate"]
+            table("window 100, one queue", {name: figures[f"{name}, 1"]}, "confirm_", {})
+            table("window 100, 100 queues", {name: figures[f"{name}, 100"]}, "confirm_",
+                  {name: f"{share:.2f} of one queue (>= 0.9)"})
+
+
+def beside(chosen, directory) -> None:
+    """SETs with and without a publisher that keeps the disk busy."""
+    words = ["--command", "set", "--connections", 50]
+    with started({"warren": servers.Warren(directory / "beside", http_port=0)}) as made:
+        server = made["warren"]
+        alone, accompanied = [], []
+        for _ in range(chosen.rounds):
+            alone.append(load.resp(server, words, chosen.seconds).figures())
+            publisher = load.amqp(server, PERSISTENT, chosen.seconds + 2)
+            time.sleep(1)
+            accompanied.append(load.resp(server, words, chosen.seconds).figures())
+            publisher.figures()
+    alone, accompanied = load.medians(alone), load.medians(accompanied)
+    table("SET p1, alone", {"warren, everysec": alone}, "", {})
+    share = accompanied["p99_us"] / alone["p99_us"]
+    table("SET p1, beside confirms", {"warren, everysec": accompanied}, "",
+          {"warren, everysec": f"p99 {share:.2f} of alone (<= 2)"})
+
+
+def start(chosen, directory) -> None:
+    seconds, sizes = [], []
+    for index in range(2 * chosen.rounds):
+        server = servers.Warren(directory / f"start-{index}")
+        begin = time.monotonic()
+        server.launch()
         try:
-            socket.create_connection(("127.0.0.1", port)).close()
-            return server
-        except ConnectionRefusedError:
-            time.sleep(0.05)
-    server.terminate()
-    raise SystemExit(f"{command[0]} does not listen on {port}")
-
-
-def measure(server, port, command, pipeline, seconds):
-    load = ["taskset", "-c", "1", str(WARREN), "bench", "resp", "--fill", "--uri", f"127.0.0.1:{port}",
-            "--command", command, "--pipeline", str(pipeline), "--seconds", str(seconds),
-            "--server-pid", str(server.pid)]
-    output = subprocess.run(load, capture_output=True, text=True, check=True, timeout=60).stdout
-    fields = output.splitlines()[-1].split()[1:]
-    return {name: float(value) for name, value in (field.split("=") for field in fields)}
-
-
-def compare(name, command, pipeline, has_aof, arguments):
-    with tempfile.TemporaryDirectory() as directory:
-        ours = [WARREN, "serve", "--resp-port", PORT_OURS, "--amqp-port", 0, "--http-port", 0,
-                "--data-dir", f"{directory}/ours", "--appendfsync", "everysec"]
-        redis = ["redis-server", "--port", PORT_REDIS, "--save", "", "--dir", directory,
-                 "--appendonly", "yes" if has_aof else "no", "--appendfsync", "everysec"]
-        servers = {"warren": (start(ours, PORT_OURS), PORT_OURS)}
-        if shutil.which("redis-server"):
-            servers["redis"] = (start(redis, PORT_REDIS), PORT_REDIS)
-        rounds = {server: [] for server in servers}
-        try:
-            for _ in range(arguments.rounds):
-                for server, (process, port) in servers.items():
-                    rounds[server].append(measure(process, port, command, pipeline, arguments.seconds))
+            while not all(is_listening(port) for port in server.ports()):
+                if server.process.poll() is not None or time.monotonic() - begin > 10:
+                    raise SystemExit(f"it does not start: {server.log_tail()}")
+                time.sleep(0.0005)
+            seconds.append(time.monotonic() - begin)
+            time.sleep(0.5)
+            sizes.append(server.rss_bytes())
         finally:
-            for process, _ in servers.values():
-                process.terminate()
-                process.wait()
-    median = {server: {field: statistics.median(run[field] for run in runs) for field in runs[0]}
-              for server, runs in rounds.items()}
-    for server, figures in median.items():
-        ratio = figures["server_cpu_us"] / median["redis"]["server_cpu_us"] if "redis" in median else 0
-        print(f"| {name} | {server} | {figures['rate']:.0f} | {figures['p50_us']:.0f} | {figures['p99_us']:.0f} "
-              f"| {figures['server_cpu_us']:.2f} | {ratio:.2f} |", flush=True)
+            server.stop()
+    row("empty start, listening", "warren", "", f"{statistics.median(seconds) * 1000:.0f} ms", "", "", "", "<= 50 ms")
+    row("empty start, RSS", "warren", "", f"{statistics.median(sizes) / 2**20:.1f} MiB", "", "", "", "<= 15 MiB")
 
 
-parser = argparse.ArgumentParser()
-parser.add_argument("--rounds", type=int, default=3)
-parser.add_argument("--seconds", type=float, default=4)
-chosen = parser.parse_args()
-print("Warren's log is always on (everysec); redis has none unless the scenario says so.")
-print("| scenario | server | ops/s | p50 us | p99 us | server CPU us/op | ratio to redis |\n|---|---|---|---|---|---|---|")
-for scenario in SCENARIOS:
-    compare(*scenario, chosen)
+def main() -> None:
+    parts = {"resp": resp, "amqp": amqp, "confirms": confirms, "beside": beside, "start": start}
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("parts", nargs="*", metavar="PART", help=", ".join(parts) + "; all of them if none is named")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--seconds", type=float, default=3)
+    parser.add_argument("--directory", type=Path, default=REPOSITORY / "target", help="on the disk to be measured")
+    chosen = parser.parse_args()
+    if unknown := set(chosen.parts) - set(parts):
+        parser.error(f"unknown: {', '.join(sorted(unknown))}")
+    servers.require_tools()
+    print(servers.machine())
+    print("; ".join(servers.versions()))
+    print(f"missing: {', '.join(servers.missing()) or 'no peer'}")
+    print(f"medians of {chosen.rounds} rounds of {chosen.seconds:g} s\n")
+    print(HEAD + "\n|" + "---|" * HEAD.count(" | ") + "---|")
+    for name, part in parts.items():
+        if not chosen.parts or name in chosen.parts:
+            with tempfile.TemporaryDirectory(prefix="bench-", dir=chosen.directory) as directory:
+                part(chosen, Path(directory))
+
+
+main()

@@ -218,3 +218,98 @@ def test_the_log_directory_stays_inside_the_data_directory(new_server):
     server.stop()
     assert any(path.is_file() for path in Path(server.data_dir).rglob("*"))
     assert {path.name for path in server.directory.iterdir()} == {"data", "log.txt"}
+
+
+@pytest.mark.parametrize("words", [["SHUTDOWN"], ["SHUTDOWN", "NOSAVE"], ["SHUTDOWN", "SAVE"]], ids=" ".join)
+def test_shutdown_ends_it_as_a_signal_does(new_server, words):
+    server = new_server()
+    pika = pytest.importorskip("pika")
+    other = pika.BlockingConnection(pika.ConnectionParameters("127.0.0.1", server.amqp_port))
+    with Connection(server.resp_port) as connection:
+        connection.command("SET", "k", "v")
+        connection.send(*words)
+        assert connection.read_until_closed() == b""
+    with pytest.raises(pika.exceptions.ConnectionClosedByBroker) as closed:
+        other.process_data_events(time_limit=10)
+        other.process_data_events(time_limit=10)
+    assert closed.value.reply_code == 320
+    assert server.process.wait(10) == 0, server.log_tail()
+    server.start()
+    with Connection(server.resp_port) as connection:
+        assert connection.command("GET", "k").value == b"v"
+
+
+def test_info_shows_the_process(new_server, tmp_path):
+    settings = tmp_path / "warren.toml"
+    settings.write_text("io-threads = 2\n")
+    server = new_server(config=settings)
+    with redis.Redis(port=server.resp_port, decode_responses=True) as client:
+        info = client.info()
+        assert info["process_id"] == server.pid
+        assert info["tcp_port"] == server.resp_port
+        assert info["config_file"] == str(settings)
+        assert info["executable"] == os.readlink(f"/proc/{server.pid}/exe")
+        assert info["io_threads_active"] == 2 and client.config_get("io-threads") == {"io-threads": "2"}
+        assert len(info["run_id"]) == 40 and info["os"].startswith("Linux ")
+        assert info["mem_allocator"].startswith("jemalloc")
+        assert 0 < info["used_memory"] <= info["used_memory_peak"]
+        assert 0.5 < info["used_memory_rss"] / server.rss_bytes() < 2
+        assert info["total_system_memory"] > info["used_memory_rss"]
+
+        client.set("large", "x" * 20_000_000)
+        grown = client.info("memory")
+        assert 19_000_000 < grown["used_memory"] - info["used_memory"] < 30_000_000
+        client.delete("large")
+        shrunk = client.info("memory")
+        assert shrunk["used_memory"] < grown["used_memory"] - 10_000_000
+        assert shrunk["used_memory_peak"] >= grown["used_memory"]
+
+        info = client.info()
+        assert info["total_net_input_bytes"] > 20_000_000
+        assert info["aof_current_size"] > 20_000_000
+        start = info["uptime_in_seconds"]
+        busy_until = time.monotonic() + 1.5
+        while time.monotonic() < busy_until:
+            client.set("k", "v")
+        info = client.info()
+        assert info["used_cpu_sys"] + info["used_cpu_user"] > 0
+        assert 1 <= info["uptime_in_seconds"] - start <= 10
+        run_id = info["run_id"]
+    server.restart()
+    with redis.Redis(port=server.resp_port, decode_responses=True) as client:
+        assert client.info()["run_id"] != run_id
+
+
+def test_clients_see_the_address_they_called(new_server):
+    server = new_server(bind="0.0.0.0")
+    with redis.Redis("127.0.0.2", port=server.resp_port, decode_responses=True) as client:
+        assert client.client_info()["laddr"] == f"127.0.0.2:{server.resp_port}"
+        assert client.client_list()[0]["laddr"] == f"127.0.0.2:{server.resp_port}"
+
+
+def test_who_has_not_authenticated_sends_only_short_requests(new_server):
+    server = new_server(requirepass="secret")
+    too_many = "-ERR Protocol error: unauthenticated multibulk length\r\n"
+    too_long = "-ERR Protocol error: unauthenticated bulk length\r\n"
+    for request, answer in [
+        (b"*11\r\n", too_many),
+        (b"*2\r\n$3\r\nGET\r\n$16385\r\n", too_long),
+        (encode("AUTH", "wrong") + b"*11\r\n", "-WRONGPASS invalid username-password pair or user is disabled.\r\n" + too_many),
+    ]:
+        with Connection(server.resp_port) as connection:
+            connection.send_bytes(request)
+            assert connection.read_until_closed().decode() == answer
+    long_value = "x" * 100_000
+    with Connection(server.resp_port) as connection:
+        # What is sent behind AUTH in one go counts as authenticated.
+        connection.send_bytes(encode("AUTH", "secret") + encode("SET", "k", long_value) + encode("DEL", *range(20)))
+        assert [connection.read().value for _ in range(3)] == ["OK", "OK", 0]
+        # RESET takes it back.
+        assert connection.command("RESET").value == "RESET"
+        connection.send("DEL", *range(20))
+        assert connection.read_until_closed().decode() == too_many
+    with Connection(server.resp_port) as connection:
+        connection.send_bytes(encode("PING") + encode("HELLO", 3, "AUTH", "default", "secret") + encode("GET", "k"))
+        assert connection.read().is_error
+        assert connection.read().kind == "%"
+        assert connection.read().value == long_value.encode()

@@ -52,5 +52,13 @@ class Warren(Server):
         own = {name: value for name, value in os.environ.items() if not name.startswith("WARREN_")}
         return own | self.extra_environment
 
+    def launch(self):
+        self._log_start = len(self.log())
+        return super().launch()
+
+    def is_ready(self) -> bool:
+        # Its ports take connections a moment before it has said so.
+        return super().is_ready() and "warren: ready" in self.log()[self._log_start :]
+
     def ports(self) -> list[int]:
         return [int(port) for port in (self.resp_port, self.amqp_port, self.http_port) if port]

@@ -2,6 +2,7 @@
 //! further effect.
 
 use crate::arguments::Arguments;
+use crate::checkpoint_messages::MessageReader;
 use crate::effects::{BodyAt, BoundTo, Effect, Placements};
 use crate::exchange::{Binding, Destination, ExchangeDeclaration};
 use crate::exchanges::exchange_type;
@@ -12,10 +13,9 @@ use crate::ready::Entry;
 use crate::refusal::Resource;
 use crate::runs::Runs;
 use crate::state::State;
-use bytes::Bytes;
-use warren_amqp::{Payload, RawProperties};
-use warren_units::Lsn;
+use warren_amqp::RawProperties;
 use warren_units::varint::Cursor;
+use warren_units::{BodyName, Record};
 
 /// The record does not fit the state: the log is damaged or of another version. The text says what is wrong.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -28,17 +28,10 @@ impl ReplayError {
     }
 }
 
-/// Reads the bodies of the record that is being replayed, by ordinal.
-pub type Bodies<'a> = &'a mut dyn FnMut(u32) -> Option<Bytes>;
-
 impl State {
-    /// Applies the effect at the front of `cursor`.
-    pub fn replay(
-        &mut self,
-        lsn: Lsn,
-        cursor: &mut Cursor<'_>,
-        bodies: Bodies<'_>,
-    ) -> Result<(), ReplayError> {
+    /// Applies the effect at the front of `cursor`, one of those of `record`. Bodies are not read: all messages
+    /// that come are absent.
+    pub fn replay(&mut self, record: &Record<'_>, cursor: &mut Cursor<'_>) -> Result<(), ReplayError> {
         let effect =
             Effect::decode(cursor).ok_or_else(|| ReplayError("an effect cannot be decoded".to_string()))?;
         match effect {
@@ -54,8 +47,11 @@ impl State {
                 let properties = RawProperties::parse(properties)
                     .map_err(|error| ReplayError(format!("a message has malformed properties: {error}")))?;
                 let properties = properties.as_bytes();
-                let parts = MessageParts { exchange, routing_key, properties, published_at, lsn, strict };
-                self.replay_published(&parts, body, &placements, bodies)
+                let (name, size_bytes) = self.replayed_body(record, body)?;
+                let (lsn, name) = (record.lsn, Some(name));
+                let parts =
+                    MessageParts { exchange, routing_key, properties, published_at, lsn, strict, name };
+                self.replay_published(&parts, size_bytes, &placements)
             }
             Effect::Removed { queue, sequences } => self.replay_removed(queue, &sequences),
             Effect::GivenBack { queue, sequences } => {
@@ -72,6 +68,18 @@ impl State {
                 all.iter().flat_map(|level| level.iter()).filter(stays).for_each(|e| queue.push(e.clone()));
                 Ok(())
             }
+            Effect::NumbersRestored { newest_queue } => {
+                self.restore_newest_id(newest_queue);
+                Ok(())
+            }
+            Effect::QueueRestored { queue, newest, redelivered_through } => {
+                self.recorded_queue(queue)?.restore_numbers(newest, redelivered_through);
+                Ok(())
+            }
+            Effect::MessagesRestored { queue, messages } => self.replay_restored(queue, messages),
+            // What clients held of a queue that was deleted under them was no state any more.
+            Effect::HeldRestored { queue, .. } if self.slot_of(queue).is_none() => Ok(()),
+            Effect::HeldRestored { queue, messages } => self.replay_restored(queue, messages),
             Effect::CountedAsRedelivered => {
                 self.count_all_as_redelivered();
                 Ok(())
@@ -85,25 +93,31 @@ impl State {
         Ok(self.queue_mut(slot))
     }
 
+    /// Name and size of the body of a published message.
+    fn replayed_body(&mut self, record: &Record<'_>, body: BodyAt) -> Result<(BodyName, u32), ReplayError> {
+        match body {
+            BodyAt::Ordinal(ordinal) => {
+                let size = record.body_size(ordinal).ok_or_else(|| ReplayError::missing("body", ordinal))?;
+                Ok((BodyName { lsn: record.lsn, ordinal }, size))
+            }
+            BodyAt::Of(id, sequence) => {
+                let source = self.recorded_queue(id)?.find(sequence).map(|entry| &entry.message);
+                let found = source.and_then(|message| Some((message.name()?, message.body_size() as u32)));
+                found.ok_or_else(|| ReplayError::missing("message", (id, sequence)))
+            }
+            BodyAt::Named { name, size_bytes } => Ok((name, size_bytes)),
+        }
+    }
+
     fn replay_published(
         &mut self,
         parts: &MessageParts<'_>,
-        body: BodyAt,
+        body_size_bytes: u32,
         placements: &Placements,
-        bodies: Bodies<'_>,
     ) -> Result<(), ReplayError> {
-        let mut scratch = Vec::new();
-        let message = match body {
-            BodyAt::Ordinal(ordinal) => {
-                let body = bodies(ordinal).ok_or_else(|| ReplayError::missing("body", ordinal))?;
-                Message::new(parts, Payload::Shared(&body), &mut scratch)
-            }
-            BodyAt::Of(id, sequence) => {
-                let source = self.recorded_queue(id)?.find(sequence);
-                let source = source.ok_or_else(|| ReplayError::missing("message", (id, sequence)))?;
-                Message::new(parts, source.message.body(), &mut scratch)
-            }
-        };
+        let mut scratch = std::mem::take(&mut self.scratch);
+        let message = Message::absent(parts, body_size_bytes, &mut scratch);
+        self.scratch = scratch;
         for (id, sequence) in placements {
             let queue = self.recorded_queue(*id)?;
             if *sequence <= queue.newest().sequence {
@@ -111,6 +125,23 @@ impl State {
             }
             queue.advance_to(*sequence);
             queue.push(Entry::durable(message.clone(), *sequence));
+        }
+        Ok(())
+    }
+
+    /// Messages of a checkpoint come to their places; those that clients held are among the others then.
+    fn replay_restored(&mut self, id: QueueId, messages: &[u8]) -> Result<(), ReplayError> {
+        let queue = self.recorded_queue(id)?;
+        let mut reader = MessageReader::new(messages);
+        while !reader.is_at_end() {
+            let entry = reader.next();
+            let entry = entry.ok_or_else(|| ReplayError("a message cannot be decoded".to_string()))?;
+            if queue.find(entry.sequence).is_some() {
+                let sequence = entry.sequence;
+                return Err(ReplayError(format!("message {sequence} of queue {id:?} comes twice")));
+            }
+            queue.advance_to(entry.sequence);
+            queue.restore(entry);
         }
         Ok(())
     }
@@ -179,6 +210,10 @@ impl State {
             | Effect::Removed { .. }
             | Effect::GivenBack { .. }
             | Effect::Purged { .. }
+            | Effect::NumbersRestored { .. }
+            | Effect::QueueRestored { .. }
+            | Effect::MessagesRestored { .. }
+            | Effect::HeldRestored { .. }
             | Effect::CountedAsRedelivered => {
                 unreachable!("effects on messages are applied by `replay`")
             }

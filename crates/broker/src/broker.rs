@@ -4,8 +4,9 @@
 //! Nothing here reads a clock, a socket or a file. Volatile state (connections, channels, consumers, what
 //! they hold) lives here; what a restart must find again lives in [`State`].
 
-use crate::apply::{Bodies, ReplayError};
+use crate::apply::ReplayError;
 use crate::channel::Channel;
+use crate::confirms::{ConfirmLevel, Released};
 use crate::connection::{ChannelSlot, Connection, PeerInfo};
 use crate::consumer::Consumer;
 use crate::dead_letter::DeadLetter;
@@ -13,6 +14,7 @@ use crate::deadlines::Deadlines;
 use crate::effects::Effect;
 use crate::generated::Generated;
 use crate::names::{Name, NameMap, name_map};
+use crate::paging::Fetch;
 use crate::ready::Ready;
 use crate::refusal::Refusal;
 use crate::settings::Settings;
@@ -23,7 +25,7 @@ use std::collections::VecDeque;
 use warren_access::Access;
 use warren_amqp::{ConnectionError, Method, MethodId, PROTOCOL_HEADER, Payload, RawProperties, encode};
 use warren_units::varint::Cursor;
-use warren_units::{Gate, Lsn, PeerId, Progress, Step, UnixMillis};
+use warren_units::{Gate, Lsn, PeerId, Progress, Record, Step, UnixMillis};
 
 /// One request of a client, decoded.
 #[derive(Clone, Copy, Debug)]
@@ -86,6 +88,12 @@ pub struct Broker {
     /// Why publishers are asked to stop, while they are.
     pub(crate) blocked: Option<String>,
     pub(crate) scratch: Vec<u8>,
+    /// Bodies that queues have asked for since somebody took the questions.
+    pub(crate) fetches: Vec<Fetch>,
+    /// Channels that may run what they postponed.
+    pub(crate) woken: Vec<u32>,
+    /// Channels that postpone.
+    pub(crate) postponed_count: usize,
     garbage: Vec<Garbage>,
 }
 
@@ -106,6 +114,9 @@ impl Broker {
             counters: Counters::default(),
             blocked: None,
             scratch: Vec::new(),
+            fetches: Vec::new(),
+            woken: Vec::new(),
+            postponed_count: 0,
             garbage: Vec::new(),
             settings,
         }
@@ -188,14 +199,26 @@ impl Broker {
     /// The log has come further: confirms that waited for it leave.
     pub fn advanced(&mut self, step: &mut Step<'_>, progress: Progress) {
         let reached = self.settings.publisher_confirms.reached(progress);
+        self.release_confirms(step, reached, |_| Gate::OPEN);
+    }
+
+    /// A turn ends, and its records are written before any of its outputs leaves: confirms that wait for no
+    /// more than that go with it, behind their gates.
+    pub fn turn_ends(&mut self, step: &mut Step<'_>) {
+        if self.settings.publisher_confirms == ConfirmLevel::Written {
+            self.release_confirms(step, step.batch.last(), Gate::written);
+        }
+    }
+
+    fn release_confirms(&mut self, step: &mut Step<'_>, reached: Lsn, gate: fn(Lsn) -> Gate) {
         let mut confirming = std::mem::take(&mut self.confirming);
         confirming.retain(|key| {
             let Some(channel) = self.channels.get_mut(*key as usize) else { return false };
             let Some(confirms) = &mut channel.confirms else { return false };
-            if let Some((number, multiple)) = confirms.release(reached) {
-                let output = |rope: &mut _| encode::basic_ack(rope, channel.number, number, multiple);
-                step.peers.output(channel.peer, Gate::OPEN, output);
-                self.counters.confirmed += 1;
+            if let Some(Released { newest, lsn, count }) = confirms.release(reached) {
+                let output = |rope: &mut _| encode::basic_ack(rope, channel.number, newest, count > 1);
+                step.peers.output(channel.peer, gate(lsn), output);
+                self.counters.confirmed += count as u64;
             }
             confirms.is_waiting()
         });
@@ -245,13 +268,8 @@ impl Broker {
     }
 
     /// Applies one effect of a record as it is read back.
-    pub fn replay(
-        &mut self,
-        lsn: Lsn,
-        cursor: &mut Cursor<'_>,
-        bodies: Bodies<'_>,
-    ) -> Result<(), ReplayError> {
-        self.state.replay(lsn, cursor, bodies)
+    pub fn replay(&mut self, record: &Record<'_>, cursor: &mut Cursor<'_>) -> Result<(), ReplayError> {
+        self.state.replay(record, cursor)
     }
 
     /// All records are replayed. After an unclean end nobody knows what clients have seen: every message
@@ -283,8 +301,12 @@ impl Broker {
 
     /// Ends a step: what queues gave up in it goes where they say.
     #[inline]
-    fn finish(&mut self, step: &mut Step<'_>) {
+    pub(crate) fn finish(&mut self, step: &mut Step<'_>) {
         if !self.dead_letters.is_empty() {
+            self.publish_dead_letters(step);
+        }
+        while !self.woken.is_empty() {
+            self.run_woken(step);
             self.publish_dead_letters(step);
         }
     }

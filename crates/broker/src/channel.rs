@@ -2,6 +2,7 @@
 
 use crate::confirms::Confirms;
 use crate::names::Name;
+use crate::postponed::Postponed;
 use crate::state::Targets;
 use crate::transaction::Transaction;
 use crate::unacked::Unacked;
@@ -32,6 +33,10 @@ pub struct Channel {
     pub route: Route,
     pub reply_consumer: Option<ReplyConsumer>,
     pub counters: ChannelCounters,
+    /// What it sent since a basic.get that waits for a body.
+    pub postponed: Option<Box<Postponed>>,
+    /// Which checkpoint has what its client holds, see [`crate::checkpoint`].
+    pub generation: u64,
 }
 
 /// Since the channel was opened, for the management API.
@@ -49,38 +54,44 @@ pub struct ReplyConsumer {
     pub address: Name,
 }
 
-/// Where the last message went. Publishers repeat themselves; while exchange, key and topology are the same,
-/// nothing is looked up.
+/// Where the last message went. Publishers repeat themselves: while exchange and topology are the same the
+/// exchange is not looked up and its permission not checked again, and while the key is the same, too, nothing is.
 #[derive(Default)]
 pub struct Route {
     exchange: Vec<u8>,
     routing_key: Vec<u8>,
     topology_version: u64,
-    pub exchange_slot: u32,
+    exchange_slot: u32,
+    /// `targets` are those of `routing_key`.
+    has_targets: bool,
     pub targets: Targets,
 }
 
 impl Route {
+    /// The exchange's slot, if it is the one of the last message.
     #[inline]
-    pub fn is_for(&self, exchange: &[u8], routing_key: &[u8], topology_version: u64) -> bool {
-        self.topology_version == topology_version
-            && self.routing_key == routing_key
-            && self.exchange == exchange
+    pub fn exchange_slot(&self, exchange: &[u8], topology_version: u64) -> Option<u32> {
+        let is_same = self.topology_version == topology_version && self.exchange == exchange;
+        is_same.then_some(self.exchange_slot)
     }
 
-    pub fn remember(
-        &mut self,
-        (exchange, routing_key): (&[u8], &[u8]),
-        topology_version: u64,
-        exchange_slot: u32,
-        targets: Targets,
-    ) {
+    /// Whether `targets` are those of the key. Only for the exchange of the last message.
+    #[inline]
+    pub fn is_for_key(&self, routing_key: &[u8]) -> bool {
+        self.has_targets && self.routing_key == routing_key
+    }
+
+    pub fn remember_exchange(&mut self, exchange: &[u8], topology_version: u64, exchange_slot: u32) {
         self.exchange.clear();
         self.exchange.extend_from_slice(exchange);
+        (self.topology_version, self.exchange_slot, self.has_targets) =
+            (topology_version, exchange_slot, false);
+    }
+
+    pub fn remember_targets(&mut self, routing_key: &[u8], targets: Targets) {
         self.routing_key.clear();
         self.routing_key.extend_from_slice(routing_key);
-        (self.topology_version, self.exchange_slot, self.targets) =
-            (topology_version, exchange_slot, targets);
+        (self.targets, self.has_targets) = (targets, true);
     }
 }
 
@@ -104,6 +115,8 @@ impl Channel {
             route: Route::default(),
             reply_consumer: None,
             counters: ChannelCounters::default(),
+            postponed: None,
+            generation: 0,
         }
     }
 

@@ -21,6 +21,15 @@ impl ConfirmLevel {
     }
 }
 
+/// Confirms that leave together: all publishes up to `newest` that were not answered before.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Released {
+    pub newest: u64,
+    /// The newest of their records.
+    pub lsn: Lsn,
+    pub count: usize,
+}
+
 #[derive(Debug)]
 pub struct Confirms {
     next: u64,
@@ -52,13 +61,15 @@ impl Confirms {
         !self.waiting.is_empty()
     }
 
-    /// Takes what need not wait any longer: the newest number, and whether it stands for several. All
-    /// numbers below it were answered before.
-    pub fn release(&mut self, reached: Lsn) -> Option<(u64, bool)> {
-        let count = self.waiting.partition_point(|(_, lsn)| *lsn <= reached);
-        let (newest, _) = *self.waiting.get(count.checked_sub(1)?)?;
+    /// Takes what need not wait any longer.
+    pub fn release(&mut self, reached: Lsn) -> Option<Released> {
+        let count = match self.waiting.back() {
+            Some((_, newest)) if *newest <= reached => self.waiting.len(),
+            _ => self.waiting.partition_point(|(_, lsn)| *lsn <= reached),
+        };
+        let (newest, lsn) = *self.waiting.get(count.checked_sub(1)?)?;
         self.waiting.drain(..count);
-        Some((newest, count > 1))
+        Some(Released { newest, lsn, count })
     }
 }
 
@@ -73,10 +84,14 @@ mod tests {
             let number = confirms.number();
             confirms.wait(number, Lsn(lsn));
         }
-        assert_eq!(confirms.release(Lsn(2)), None);
-        assert_eq!(confirms.release(Lsn(3)), Some((2, true)));
-        assert_eq!(confirms.release(Lsn(8)), Some((3, false)));
-        assert_eq!(confirms.release(Lsn(9)), Some((4, false)));
+        let mut release = |reached| {
+            let released = confirms.release(Lsn(reached));
+            released.map(|released| (released.newest, released.lsn.0, released.count))
+        };
+        assert_eq!(release(2), None);
+        assert_eq!(release(3), Some((2, 3, 2)));
+        assert_eq!(release(8), Some((3, 5, 1)));
+        assert_eq!(release(9), Some((4, 9, 1)));
         assert!(!confirms.is_waiting());
     }
 }

@@ -4,11 +4,11 @@
 use crate::broker::Broker;
 use crate::effects::Effect;
 use crate::message::Message;
-use crate::publish::Publication;
+use crate::publish::{Publication, StoredBody};
 use crate::queue::{QueueId, QueueRef};
 use crate::ready::Entry;
 use crate::runs::Runs;
-use warren_amqp::{FieldTable, FieldValue, Properties, RawProperties, ShortStr};
+use warren_amqp::{FieldTable, FieldValue, Payload, Properties, RawProperties, ShortStr};
 use warren_units::{Step, UnixMillis};
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -77,9 +77,13 @@ impl Broker {
             exchange: ShortStr::new(&exchange).unwrap_or_default(),
             routing_key,
             properties: RawProperties::trusted(&properties),
-            body: message.body(),
+            body: if message.is_absent() { Payload::Plain(&[]) } else { message.body() },
             strict: false,
-            moved_from: letter.durable,
+            stored: message.name().map(|name| StoredBody {
+                name,
+                size_bytes: message.body_size() as u32,
+                is_absent: message.is_absent(),
+            }),
         };
         let mut targets = self.route(slot, &publication);
         let headers = message.properties().headers().map(FieldTable::from).unwrap_or_default();

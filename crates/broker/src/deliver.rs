@@ -50,14 +50,24 @@ impl Broker {
                 return;
             }
             let Some(key) = self.next_taker(step, slot) else { return };
-            let Some(entry) = self.state.queue_mut(slot).pop() else { return };
+            let queue = self.state.queue_mut(slot);
+            let has_absent = queue.absent_count() > 0;
+            if has_absent && queue.is_front_absent() {
+                return self.ask_for_bodies(slot);
+            }
+            let Some(entry) = queue.pop() else { return };
             self.send(step, key, slot, entry);
+            if has_absent {
+                self.look_ahead(slot);
+            }
         }
     }
 
     #[inline]
-    fn send(&mut self, step: &mut Step<'_>, key: u32, slot: u32, entry: Entry) {
+    fn send(&mut self, step: &mut Step<'_>, key: u32, slot: u32, mut entry: Entry) {
+        let is_memory_short = self.is_body_memory_short();
         let consumer = &mut self.consumers[key as usize];
+        let channel_key = consumer.channel;
         let channel = &mut self.channels[consumer.channel as usize];
         let queue = self.state.queue_mut(slot);
         let redelivered = queue.is_redelivered(&entry);
@@ -88,9 +98,15 @@ impl Broker {
             return;
         }
         consumer.unacked += 1;
+        // The client has it; if it comes back, it is read again.
+        if is_memory_short && let Some(absent) = entry.message.without_body() {
+            entry.message = absent;
+        }
         queue.note_delivered(&entry);
         let reference = QueueRef { slot, id: queue.id };
         let consumer = ConsumerRef { key, serial: consumer.serial };
+        self.keep_held(channel_key);
+        let channel = &mut self.channels[channel_key as usize];
         channel.unacked.push(delivery_tag, Delivery { consumer, queue: reference, entry });
     }
 

@@ -12,7 +12,7 @@ use crate::runs::Runs;
 use smallvec::SmallVec;
 use warren_amqp::ShortStr;
 use warren_units::varint::{self, Cursor};
-use warren_units::{Batch, UnixMillis};
+use warren_units::{Batch, BodyName, Lsn, UnixMillis};
 
 const EXCHANGE_DECLARED: u8 = 0x80;
 const EXCHANGE_DELETED: u8 = 0x81;
@@ -24,7 +24,14 @@ const PUBLISHED: u8 = 0x86;
 const REMOVED: u8 = 0x87;
 const GIVEN_BACK: u8 = 0x88;
 const PURGED: u8 = 0x89;
-const COUNTED_AS_REDELIVERED: u8 = 0x8a;
+/// A message whose body came with an earlier record.
+const MOVED: u8 = 0x8a;
+/// Those of a checkpoint, that restore what was.
+const NUMBERS_RESTORED: u8 = 0x8b;
+const QUEUE_RESTORED: u8 = 0x8c;
+const MESSAGES_RESTORED: u8 = 0x8d;
+const HELD_RESTORED: u8 = 0x8e;
+const COUNTED_AS_REDELIVERED: u8 = 0x8f;
 
 const FLAG_AUTO_DELETE: u8 = 1;
 const FLAG_INTERNAL: u8 = 2;
@@ -44,7 +51,10 @@ pub enum BodyAt {
     /// In the same record.
     Ordinal(u32),
     /// It is the body of a message that is in the log already, and that leaves its queue later in the record.
+    /// No longer written, but read.
     Of(QueueId, u64),
+    /// It came with an earlier message, or with one before in the same record.
+    Named { name: BodyName, size_bytes: u32 },
 }
 
 /// The messages of one effect: which queues took it, and under which number.
@@ -113,6 +123,27 @@ pub enum Effect<'a> {
         through: u64,
         kept: Runs,
     },
+    /// Checkpoint: the newest id that a queue in the record ever had.
+    NumbersRestored {
+        newest_queue: QueueId,
+    },
+    /// Checkpoint: the newest number of a message of the queue, and up to which number they count as
+    /// redelivered.
+    QueueRestored {
+        queue: QueueId,
+        newest: u64,
+        redelivered_through: u64,
+    },
+    /// Checkpoint: messages of the queue, as [`crate::checkpoint_messages`] writes them.
+    MessagesRestored {
+        queue: QueueId,
+        messages: &'a [u8],
+    },
+    /// Checkpoint: the same of messages that clients held. The queue may have been deleted under them.
+    HeldRestored {
+        queue: QueueId,
+        messages: &'a [u8],
+    },
     /// After an unclean end nobody knows what clients have seen: every message counts as redelivered.
     CountedAsRedelivered,
 }
@@ -123,7 +154,7 @@ impl<'a> Effect<'a> {
         self.encode(batch.effect().bytes_mut());
     }
 
-    fn encode(&self, out: &mut Vec<u8>) {
+    pub fn encode(&self, out: &mut Vec<u8>) {
         match self {
             Effect::ExchangeDeclared { vhost, name, exchange_type, auto_delete, internal, arguments } => {
                 out.push(EXCHANGE_DECLARED);
@@ -185,6 +216,26 @@ impl<'a> Effect<'a> {
                 varint::put_u64(out, *through);
                 kept.encode(out);
             }
+            Effect::NumbersRestored { newest_queue } => {
+                out.push(NUMBERS_RESTORED);
+                varint::put_u64(out, newest_queue.0);
+            }
+            Effect::QueueRestored { queue, newest, redelivered_through } => {
+                out.push(QUEUE_RESTORED);
+                [queue.0, *newest, *redelivered_through]
+                    .iter()
+                    .for_each(|number| varint::put_u64(out, *number));
+            }
+            Effect::MessagesRestored { queue, messages } => {
+                out.push(MESSAGES_RESTORED);
+                varint::put_u64(out, queue.0);
+                varint::put_bytes(out, messages);
+            }
+            Effect::HeldRestored { queue, messages } => {
+                out.push(HELD_RESTORED);
+                varint::put_u64(out, queue.0);
+                varint::put_bytes(out, messages);
+            }
             Effect::CountedAsRedelivered => out.push(COUNTED_AS_REDELIVERED),
         }
     }
@@ -221,7 +272,8 @@ impl<'a> Effect<'a> {
                 let ([vhost, source, key, arguments], destination) = decode_binding(cursor)?;
                 Effect::Unbound { vhost, source, destination, key, arguments }
             }
-            PUBLISHED => decode_published(cursor)?,
+            PUBLISHED => decode_published(cursor, false)?,
+            MOVED => decode_published(cursor, true)?,
             REMOVED => Effect::Removed { queue: QueueId(cursor.u64()?), sequences: Runs::decode(cursor)? },
             GIVEN_BACK => {
                 Effect::GivenBack { queue: QueueId(cursor.u64()?), sequences: Runs::decode(cursor)? }
@@ -229,6 +281,18 @@ impl<'a> Effect<'a> {
             PURGED => {
                 let (queue, through) = (QueueId(cursor.u64()?), cursor.u64()?);
                 Effect::Purged { queue, through, kept: Runs::decode(cursor)? }
+            }
+            NUMBERS_RESTORED => Effect::NumbersRestored { newest_queue: QueueId(cursor.u64()?) },
+            QUEUE_RESTORED => Effect::QueueRestored {
+                queue: QueueId(cursor.u64()?),
+                newest: cursor.u64()?,
+                redelivered_through: cursor.u64()?,
+            },
+            MESSAGES_RESTORED => {
+                Effect::MessagesRestored { queue: QueueId(cursor.u64()?), messages: cursor.bytes()? }
+            }
+            HELD_RESTORED => {
+                Effect::HeldRestored { queue: QueueId(cursor.u64()?), messages: cursor.bytes()? }
             }
             COUNTED_AS_REDELIVERED => Effect::CountedAsRedelivered,
             _ => return None,
@@ -266,7 +330,7 @@ fn encode_published(
     body: BodyAt,
     placements: &[(QueueId, u64)],
 ) {
-    out.push(PUBLISHED);
+    out.push(if matches!(body, BodyAt::Named { .. }) { MOVED } else { PUBLISHED });
     let body_flag = if matches!(body, BodyAt::Of(..)) { FLAG_BODY_OF } else { 0 };
     out.push(body_flag | if strict { FLAG_STRICT } else { 0 });
     varint::put_u64(out, head.published_at.0);
@@ -279,6 +343,11 @@ fn encode_published(
             varint::put_u64(out, queue.0);
             varint::put_u64(out, sequence);
         }
+        BodyAt::Named { name, size_bytes } => {
+            varint::put_u64(out, name.lsn.0);
+            varint::put_u64(out, u64::from(name.ordinal));
+            varint::put_u64(out, u64::from(size_bytes));
+        }
     }
     varint::put_u64(out, placements.len() as u64);
     for (queue, sequence) in placements {
@@ -287,13 +356,18 @@ fn encode_published(
     }
 }
 
-fn decode_published<'a>(cursor: &mut Cursor<'a>) -> Option<Effect<'a>> {
+fn decode_published<'a>(cursor: &mut Cursor<'a>, is_moved: bool) -> Option<Effect<'a>> {
     let flags = cursor.byte()?;
     let published_at = UnixMillis(cursor.u64()?);
     let exchange = ShortStr::new(cursor.bytes()?)?;
     let routing_key = ShortStr::new(cursor.bytes()?)?;
     let properties = cursor.bytes()?;
     let body = match flags & FLAG_BODY_OF {
+        _ if is_moved => {
+            let (lsn, ordinal) = (Lsn(cursor.u64()?), u32::try_from(cursor.u64()?).ok()?);
+            let size_bytes = u32::try_from(cursor.u64()?).ok()?;
+            BodyAt::Named { name: BodyName { lsn, ordinal }, size_bytes }
+        }
         0 => BodyAt::Ordinal(u32::try_from(cursor.u64()?).ok()?),
         _ => BodyAt::Of(QueueId(cursor.u64()?), cursor.u64()?),
     };
@@ -368,6 +442,14 @@ mod tests {
                 sequences: Runs::from_unsorted([9, 7, 8].into_iter().collect()),
             },
             Effect::Purged { queue: QueueId(1), through: 99, kept: Runs::one(50) },
+            published(
+                BodyAt::Named { name: BodyName { lsn: Lsn(300), ordinal: 2 }, size_bytes: 1024 },
+                &[(QueueId(4), 1)],
+            ),
+            Effect::NumbersRestored { newest_queue: QueueId(700) },
+            Effect::QueueRestored { queue: QueueId(7), newest: 4000, redelivered_through: 300 },
+            Effect::MessagesRestored { queue: QueueId(7), messages: b"any" },
+            Effect::HeldRestored { queue: QueueId(7), messages: b"any" },
             Effect::CountedAsRedelivered,
         ]
     }

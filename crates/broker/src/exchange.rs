@@ -7,6 +7,7 @@ use crate::names::Name;
 use crate::refusal::Refusal;
 use smallvec::SmallVec;
 use std::collections::BTreeSet;
+use std::ops::Bound;
 
 /// Where a binding leads. The numbers are slots; a deleted queue or exchange takes its bindings with it.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -106,6 +107,12 @@ impl Exchange {
     /// In the order of their destinations.
     pub fn bindings(&self) -> impl ExactSizeIterator<Item = &Binding> {
         self.bindings.iter()
+    }
+
+    /// The first `count` bindings behind `last`.
+    pub fn bindings_behind(&self, last: Option<&Binding>, count: usize) -> impl Iterator<Item = &Binding> {
+        let start = last.map_or(Bound::Unbounded, Bound::Excluded);
+        self.bindings.range::<Binding, _>((start, Bound::Unbounded)).take(count)
     }
 
     /// An auto-delete exchange without a binding is to be deleted.

@@ -68,5 +68,5 @@ fn entry_hash(queue: QueueId, entry: &Entry) -> u64 {
     let message = &entry.message;
     let identity = (queue.0, entry.sequence, entry.delivery_count, entry.redelivered);
     let head = (message.exchange(), message.routing_key(), message.properties().as_bytes());
-    hash((identity, head, message.published_at().0, message.body().as_slice()))
+    hash((identity, head, message.published_at().0, message.name(), message.body_size()))
 }

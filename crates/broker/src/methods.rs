@@ -107,7 +107,14 @@ fn on_channel(
         Phase::Closing => return Ok(()),
         _ => return Err(Refusal::new(ReplyCode::ChannelError, "the connection is not open")),
     }
-    match (connection.channel(number), method) {
+    let slot = connection.channel(number);
+    if let ChannelSlot::Open(key) = slot
+        && let Some(postponed) = &mut broker.channels[key as usize].postponed
+    {
+        postponed.push(method, content);
+        return Ok(());
+    }
+    match (slot, method) {
         (ChannelSlot::Open(_), Method::ChannelClose(_)) => {
             broker.close_channel(step, peer, number, ChannelSlot::Free);
             send(step, peer, number, ChannelCloseOk {});
@@ -144,8 +151,11 @@ pub(crate) fn oversized(
     method: MethodId,
     size_bytes: u64,
 ) {
-    let is_open = |slot| matches!(slot, ChannelSlot::Open(_));
-    if broker.connection(peer).is_some_and(|connection| is_open(connection.channel(number))) {
+    let slot = broker.connection(peer).map(|connection| connection.channel(number));
+    if let Some(ChannelSlot::Open(key)) = slot {
+        if let Some(postponed) = &mut broker.channels[key as usize].postponed {
+            return postponed.push_oversized(method, size_bytes);
+        }
         let refusal = Refusal::precondition_failed(Incoming::oversized_text(size_bytes));
         refuse(broker, step, peer, number, &refusal, method);
     }

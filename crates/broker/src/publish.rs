@@ -2,17 +2,18 @@
 //! and where a consumer is waiting it never enters the queue's list.
 
 use crate::broker::Broker;
+use crate::confirms::ConfirmLevel;
 use crate::dead_letter::{DeadLetter, Reason};
 use crate::effects::{BodyAt, Placements, record_published};
 use crate::exchange::Routed;
 use crate::message::{Message, MessageParts};
-use crate::queue::{Queue, QueueId};
+use crate::queue::Queue;
 use crate::queue_feature::Overflow;
 use crate::ready::{Entry, Position};
 use crate::refusal::{Refusal, Resource};
 use crate::state::Targets;
 use warren_amqp::{Payload, RawProperties, ReplyCode, ShortStr};
-use warren_units::{Lsn, Step};
+use warren_units::{BodyName, Gate, Lsn, Step};
 
 /// A message on its way into queues.
 #[derive(Clone, Copy)]
@@ -21,10 +22,34 @@ pub(crate) struct Publication<'a> {
     pub routing_key: ShortStr<'a>,
     pub properties: RawProperties<'a>,
     pub body: Payload<'a>,
-    /// The step's record holds effects of both protocols.
+    /// Deliveries wait until the record is synced: it holds effects of both protocols, of which one asks for it.
     pub strict: bool,
-    /// The durable message whose body this one shares, if it has been in a queue.
-    pub moved_from: Option<(QueueId, u64)>,
+    /// Its body is in the log already: it has been in a queue.
+    pub stored: Option<StoredBody>,
+}
+
+/// A body in the log.
+#[derive(Clone, Copy)]
+pub(crate) struct StoredBody {
+    pub name: BodyName,
+    pub size_bytes: u32,
+    /// It is in the log only; what the publication has for a body is empty.
+    pub is_absent: bool,
+}
+
+impl Publication<'_> {
+    #[inline]
+    fn body_size(&self) -> u64 {
+        self.stored.map_or(self.body.len() as u64, |stored| u64::from(stored.size_bytes))
+    }
+
+    #[inline]
+    fn message(&self, parts: &MessageParts<'_>, scratch: &mut Vec<u8>) -> Message {
+        match self.stored.filter(|stored| stored.is_absent) {
+            Some(stored) => Message::absent(parts, stored.size_bytes, scratch),
+            None => Message::new(parts, self.body, scratch),
+        }
+    }
 }
 
 /// What became of a publication.
@@ -34,6 +59,15 @@ pub(crate) struct Accepted {
     pub recorded: bool,
     /// A full queue refused it.
     pub rejected: bool,
+}
+
+/// What became of a message from the other protocol.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct BridgePublished {
+    /// Queues that took it.
+    pub queue_count: usize,
+    /// What the publisher's reply waits for, as a confirm would.
+    pub gate: Gate,
 }
 
 impl Broker {
@@ -59,7 +93,7 @@ impl Broker {
 
     /// The targets that are not full, and whether one was.
     fn taking(&mut self, step: &Step<'_>, publication: &Publication<'_>, targets: &[u32]) -> (Targets, bool) {
-        let size = publication.body.len() as u64;
+        let size = publication.body_size();
         let is_full =
             |queue: &Queue| queue.features.overflow != Overflow::DropHead && queue.exceeds_length(1, size);
         let (full, taking): (Targets, Targets) =
@@ -67,7 +101,7 @@ impl Broker {
         for slot in &full {
             if self.state.queue(*slot).features.overflow == Overflow::RejectPublishDeadLetter {
                 let parts = parts(publication, step, Lsn::NONE);
-                let message = Message::new(&parts, publication.body, &mut self.scratch);
+                let message = publication.message(&parts, &mut self.scratch);
                 let queue = self.state.queue_ref(*slot);
                 self.dead_letters.push_back(DeadLetter {
                     queue,
@@ -91,7 +125,7 @@ impl Broker {
         }
         let Some((last, others)) = targets.split_last() else { return false };
         let parts = parts(publication, step, Lsn::NONE);
-        let message = Message::new(&parts, publication.body, &mut self.scratch);
+        let message = publication.message(&parts, &mut self.scratch);
         for slot in others {
             let position = self.state.queue_mut(*slot).next_position(false);
             self.place(step, *slot, entry(message.clone(), position, false));
@@ -103,8 +137,16 @@ impl Broker {
 
     fn place_recorded(&mut self, step: &mut Step<'_>, publication: &Publication<'_>, targets: &[u32]) {
         let lsn = step.batch.next_lsn();
-        let parts = parts(publication, step, lsn);
-        let message = Message::new(&parts, publication.body, &mut self.scratch);
+        let body = match (publication.stored, publication.body) {
+            (Some(StoredBody { name, size_bytes, .. }), _) => BodyAt::Named { name, size_bytes },
+            (None, Payload::Plain(slice)) => BodyAt::Ordinal(step.batch.body_slice(slice)),
+            (None, Payload::Shared(bytes)) => BodyAt::Ordinal(step.batch.body(bytes)),
+        };
+        let mut parts = parts(publication, step, lsn);
+        if let BodyAt::Ordinal(ordinal) = body {
+            parts.name = Some(BodyName { lsn, ordinal });
+        }
+        let message = publication.message(&parts, &mut self.scratch);
         let mut placements = Placements::new();
         for slot in targets {
             let queue = self.state.queue_mut(*slot);
@@ -112,13 +154,6 @@ impl Broker {
                 placements.push((queue.id, queue.next_position(true).sequence));
             }
         }
-        let body = match publication.moved_from {
-            Some((queue, sequence)) => BodyAt::Of(queue, sequence),
-            None => BodyAt::Ordinal(match publication.body {
-                Payload::Plain(slice) => step.batch.body_slice(slice),
-                Payload::Shared(bytes) => step.batch.body(bytes),
-            }),
-        };
         // The effect stands before all that follows from it, such as the delivery that removes the message.
         record_published(step.batch, &parts, body, &placements);
         let mut sequences = placements.iter();
@@ -139,7 +174,8 @@ impl Broker {
     fn place(&mut self, step: &mut Step<'_>, slot: u32, entry: Entry) {
         let queue = self.state.queue_mut(slot);
         queue.counters.published += 1;
-        let entry = if queue.has_ready() {
+        let is_absent = entry.message.is_absent();
+        let mut entry = if queue.has_ready() || is_absent {
             entry
         } else {
             match self.hand_over(step, slot, entry) {
@@ -147,6 +183,7 @@ impl Broker {
                 Some(entry) => entry,
             }
         };
+        self.page_out(&mut entry);
         let queue = self.state.queue_mut(slot);
         queue.expires_heads |= entry.message.expiration_milliseconds().is_some();
         queue.push(entry);
@@ -155,6 +192,10 @@ impl Broker {
         }
         if self.state.queue(slot).has_length_limit() {
             self.drop_excess(step, slot);
+        }
+        if is_absent {
+            // Nobody was asked yet whether they want it.
+            self.deliver_ready(step, slot);
         }
     }
 
@@ -213,14 +254,16 @@ impl Broker {
     }
 
     /// Publishes a persistent message into the default virtual host, in the step's record beside effects of
-    /// the other protocol. Answers how many queues took it.
+    /// the other protocol. Whoever sees the message waits for the stricter of both protocols' settings:
+    /// `is_always` is the other's.
     pub fn publish_from_bridge(
         &mut self,
         step: &mut Step<'_>,
         exchange: &[u8],
         routing_key: &[u8],
         body: Payload<'_>,
-    ) -> Result<usize, Refusal> {
+        is_always: bool,
+    ) -> Result<BridgePublished, Refusal> {
         const PERSISTENT: &[u8] = &[0x10, 0, 2];
         self.check_publish(exchange, routing_key, body.len() as u64)?;
         let (Some(exchange), Some(routing_key)) = (ShortStr::new(exchange), ShortStr::new(routing_key))
@@ -228,8 +271,8 @@ impl Broker {
             unreachable!("check_publish measured both");
         };
         let properties = RawProperties::trusted(PERSISTENT);
-        let publication =
-            Publication { exchange, routing_key, properties, body, strict: true, moved_from: None };
+        let strict = is_always || self.settings.publisher_confirms == ConfirmLevel::Synced;
+        let publication = Publication { exchange, routing_key, properties, body, strict, stored: None };
         let slot = self.state.exchange_named(0, &exchange).expect("check_publish found it");
         let targets = self.route(slot, &publication);
         let accepted = self.enqueue(step, &publication, &targets);
@@ -237,7 +280,14 @@ impl Broker {
         if !self.dead_letters.is_empty() {
             self.publish_dead_letters(step);
         }
-        Ok(if accepted.rejected { 0 } else { targets.len() })
+        let queue_count = if accepted.rejected { 0 } else { targets.len() };
+        let mut gate = Gate::OPEN;
+        if accepted.recorded && strict {
+            let lsn = step.batch.next_lsn();
+            step.batch.want_sync(lsn);
+            gate = Gate::synced(lsn);
+        }
+        Ok(BridgePublished { queue_count, gate })
     }
 
     pub(crate) fn route(&self, exchange: u32, publication: &Publication<'_>) -> Targets {
@@ -270,6 +320,7 @@ fn parts<'a>(publication: &Publication<'a>, step: &Step<'_>, lsn: Lsn) -> Messag
         published_at: step.now,
         lsn,
         strict: publication.strict,
+        name: publication.stored.map(|stored| stored.name),
     }
 }
 

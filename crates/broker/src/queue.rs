@@ -6,8 +6,10 @@
 use crate::arguments::Arguments;
 use crate::consumer::Ring;
 use crate::names::Name;
+use crate::paging::{BodyMemory, QueuePaging};
 use crate::queue_feature::Features;
 use crate::ready::{Entry, Position, Ready};
+use bytes::Bytes;
 use smallvec::SmallVec;
 use std::collections::BTreeSet;
 use warren_units::{PeerId, UnixMillis};
@@ -65,6 +67,11 @@ pub struct Queue {
     pub counters: QueueCounters,
     /// Waiting messages by priority, lowest first. One level without `x-max-priority`.
     levels: SmallVec<[Ready; 1]>,
+    /// What waits here for bodies to be read.
+    pub paging: QueuePaging,
+    /// Which checkpoint has it, see [`crate::checkpoint`].
+    pub generation: u64,
+    memory: BodyMemory,
     newest: Position,
     /// Durable messages up to this number count as redelivered: they were here before an unclean end.
     redelivered_through: u64,
@@ -83,7 +90,7 @@ pub struct QueueDeclaration<'a> {
 }
 
 impl Queue {
-    pub fn new(vhost: u32, declaration: QueueDeclaration<'_>) -> Queue {
+    pub fn new(vhost: u32, declaration: QueueDeclaration<'_>, memory: BodyMemory) -> Queue {
         let level_count = usize::from(declaration.features.priority_max) + 1;
         Queue {
             id: declaration.id,
@@ -103,6 +110,9 @@ impl Queue {
             features: declaration.features,
             counters: QueueCounters::default(),
             levels: smallvec::smallvec![Ready::default(); level_count],
+            paging: QueuePaging::default(),
+            generation: 0,
+            memory,
             newest: Position::default(),
             redelivered_through: 0,
         }
@@ -127,14 +137,41 @@ impl Queue {
         self.levels.iter().any(|level| !level.is_empty())
     }
 
+    /// A client holds the message now.
+    #[inline]
     pub fn note_delivered(&mut self, entry: &Entry) {
         self.unacked += 1;
-        self.unacked_body_bytes += entry.message.body().len() as u64;
+        self.unacked_body_bytes += entry.message.body_size() as u64;
+        self.memory.add(entry.message.present_bytes());
     }
 
+    /// No client holds the message any more.
+    #[inline]
     pub fn note_settled(&mut self, entry: &Entry) {
         self.unacked -= 1;
-        self.unacked_body_bytes -= entry.message.body().len() as u64;
+        self.unacked_body_bytes -= entry.message.body_size() as u64;
+        self.memory.subtract(entry.message.present_bytes());
+    }
+
+    /// Waiting messages whose bodies are in the log only.
+    #[inline]
+    pub fn absent_count(&self) -> usize {
+        match &self.levels[..] {
+            [only] => only.absent_count(),
+            levels => levels.iter().map(Ready::absent_count).sum(),
+        }
+    }
+
+    /// The next message has to be read from the log before anybody gets it.
+    #[inline]
+    pub fn is_front_absent(&self) -> bool {
+        self.absent_count() > 0 && self.front().is_some_and(|entry| entry.message.is_absent())
+    }
+
+    /// The body of a waiting message was read. Nothing happens if the message has left meanwhile.
+    pub fn fill(&mut self, position: Position, body: &Bytes, scratch: &mut Vec<u8>) {
+        let filled: u64 = self.levels.iter_mut().map(|level| level.fill(position, body, scratch)).sum();
+        self.memory.add(filled);
     }
 
     pub fn ready_body_bytes(&self) -> u64 {
@@ -178,13 +215,23 @@ impl Queue {
     /// A new message, behind all others of its priority.
     #[inline]
     pub fn push(&mut self, entry: Entry) {
+        self.memory.add(entry.message.present_bytes());
         self.level(&entry).push_back(entry);
+    }
+
+    #[inline]
+    fn taken(&mut self, entry: Option<Entry>) -> Option<Entry> {
+        if let Some(entry) = &entry {
+            self.memory.subtract(entry.message.present_bytes());
+        }
+        entry
     }
 
     /// The message to be delivered next.
     #[inline]
     pub fn pop(&mut self) -> Option<Entry> {
-        self.levels.iter_mut().rev().find_map(Ready::pop_front)
+        let entry = self.levels.iter_mut().rev().find_map(Ready::pop_front);
+        self.taken(entry)
     }
 
     pub fn front(&self) -> Option<&Entry> {
@@ -193,18 +240,27 @@ impl Queue {
 
     /// The message that a full queue drops first: the oldest of the lowest priority.
     pub fn pop_for_overflow(&mut self) -> Option<Entry> {
-        self.levels.iter_mut().find_map(Ready::pop_front)
+        let entry = self.levels.iter_mut().find_map(Ready::pop_front);
+        self.taken(entry)
     }
 
     /// A delivered message comes back to its old place.
     pub fn give_back(&mut self, mut entry: Entry) {
         mark_returned(&mut entry);
+        self.restore(entry);
+    }
+
+    /// A message comes to its place among the others, as it is.
+    pub fn restore(&mut self, entry: Entry) {
+        self.memory.add(entry.message.present_bytes());
         self.level(&entry).insert(entry);
     }
 
     /// Replay: a durable message leaves the queue.
     pub fn remove(&mut self, sequence: u64) -> Option<Entry> {
-        self.levels.iter_mut().find_map(|level| level.remove(Position { sequence, minor: 0 }))
+        let position = Position { sequence, minor: 0 };
+        let entry = self.levels.iter_mut().find_map(|level| level.remove(position));
+        self.taken(entry)
     }
 
     /// Replay: a durable message was delivered and came back.
@@ -216,13 +272,30 @@ impl Queue {
         })
     }
 
+    /// A message waits at this place whose body is in the log only.
+    pub fn is_absent_at(&self, position: Position) -> bool {
+        let entry = self.levels.iter().find_map(|level| level.get(position));
+        entry.is_some_and(|entry| entry.message.is_absent())
+    }
+
     pub fn find(&self, sequence: u64) -> Option<&Entry> {
         self.levels.iter().find_map(|level| level.get(Position { sequence, minor: 0 }))
     }
 
     /// Takes all waiting messages out; their memory is the caller's to free.
     pub fn take_ready(&mut self) -> SmallVec<[Ready; 1]> {
+        self.memory.subtract(self.levels.iter().map(Ready::present_bytes).sum());
         self.levels.iter_mut().map(Ready::take).collect()
+    }
+
+    /// The waiting messages as they are now, lowest priority first.
+    pub fn freeze(&mut self) -> SmallVec<[Ready; 1]> {
+        self.levels.iter_mut().map(Ready::freeze).collect()
+    }
+
+    /// Number of the newest durable message that an unclean end made count as redelivered.
+    pub fn redelivered_through(&self) -> u64 {
+        self.redelivered_through
     }
 
     /// After an unclean end nobody knows what was delivered.
@@ -230,9 +303,10 @@ impl Queue {
         self.redelivered_through = self.newest.sequence;
     }
 
-    /// Number of the newest durable message that an unclean end made count as redelivered.
-    pub fn redelivered_through(&self) -> u64 {
-        self.redelivered_through
+    /// A checkpoint is read back: where numbering goes on, and what counts as redelivered.
+    pub fn restore_numbers(&mut self, newest: u64, redelivered_through: u64) {
+        self.advance_to(newest);
+        self.redelivered_through = redelivered_through;
     }
 
     #[inline]

@@ -1,7 +1,9 @@
 //! What the operator decides about the broker.
 
 use crate::confirms::ConfirmLevel;
-use warren_units::bounds::{CHANNEL_COUNT_MAX, FRAME_SIZE_BYTES_MAX, MESSAGE_SIZE_BYTES_MAX};
+use warren_units::bounds::{
+    BODY_MEMORY_BYTES, CHANNEL_COUNT_MAX, FRAME_SIZE_BYTES_MAX, MESSAGE_SIZE_BYTES_MAX,
+};
 
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -15,6 +17,9 @@ pub struct Settings {
     pub message_size_bytes_max: u64,
     /// Bodies that one transaction may collect before its commit.
     pub transaction_size_bytes_max: usize,
+    /// Bodies of messages in queues may take so much memory; past it those in the log are read back when they
+    /// are wanted.
+    pub body_memory_bytes: u64,
     /// Messages that one tick lets expire: the engine is held no longer than they take.
     pub expired_per_tick_max: usize,
     pub cluster_name: String,
@@ -31,6 +36,7 @@ impl Default for Settings {
             heartbeat_seconds: 60,
             message_size_bytes_max: MESSAGE_SIZE_BYTES_MAX,
             transaction_size_bytes_max: 128 * 1024 * 1024,
+            body_memory_bytes: BODY_MEMORY_BYTES,
             expired_per_tick_max: 1000,
             cluster_name: "warren@localhost".to_string(),
             version: env!("CARGO_PKG_VERSION"),

@@ -63,7 +63,10 @@ impl Broker {
                 consumer.unacked -= 1;
             }
             // A queue that is gone took its messages with it.
-            let Some(queue) = self.state.live_queue(delivery.queue) else { continue };
+            let Some(queue) = self.state.live_queue(delivery.queue) else {
+                self.state.memory().subtract(delivery.entry.message.present_bytes());
+                continue;
+            };
             let entry = delivery.entry;
             queue.note_settled(&entry);
             let reference = delivery.queue;

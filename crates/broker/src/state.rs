@@ -3,10 +3,12 @@
 //!
 //! State never knows a connection, a channel or the log.
 
+use crate::checkpoint::{Walk, keep_queue};
 use crate::exchange::{
     Binding, Destination, Destinations, Exchange, ExchangeDeclaration, ExchangeType, Routed,
 };
 use crate::exchanges::{EXCHANGE_TYPES, exchange_type};
+use crate::paging::BodyMemory;
 use crate::queue::{Queue, QueueDeclaration, QueueId, QueueRef};
 use crate::vhost::Vhost;
 use hashbrown::HashMap;
@@ -32,6 +34,17 @@ pub struct State {
     newest_volatile_id: u64,
     /// Changes with every exchange, queue and binding: what a channel remembers of a route ends then.
     topology_version: u64,
+    memory: BodyMemory,
+    /// For messages in the making.
+    pub(crate) scratch: Vec<u8>,
+    /// The checkpoint that is being taken, or was last; things of an older one are still to be written.
+    pub(crate) generation: u64,
+    pub(crate) walk: Option<Box<Walk>>,
+}
+
+/// True for the exchanges that every virtual host has from the beginning.
+pub fn is_built_in(exchange: &[u8]) -> bool {
+    BUILT_IN.iter().any(|(name, _)| name.as_bytes() == exchange)
 }
 
 /// The exchanges every virtual host has, with their types.
@@ -55,6 +68,10 @@ impl State {
             newest_recorded_id: 0,
             newest_volatile_id: QueueId::VOLATILE_BIT,
             topology_version: 1,
+            memory: BodyMemory::default(),
+            scratch: Vec::new(),
+            generation: 0,
+            walk: None,
         };
         for (name, type_name) in BUILT_IN {
             let declaration = ExchangeDeclaration {
@@ -107,9 +124,27 @@ impl State {
         &self.queues[slot as usize]
     }
 
+    /// The queue, to be changed: a checkpoint has it before that.
     #[inline]
     pub fn queue_mut(&mut self, slot: u32) -> &mut Queue {
-        &mut self.queues[slot as usize]
+        let queue = &mut self.queues[slot as usize];
+        if queue.generation != self.generation {
+            keep_queue(self.walk.as_deref_mut(), self.generation, queue);
+        }
+        queue
+    }
+
+    pub fn memory(&self) -> &BodyMemory {
+        &self.memory
+    }
+
+    pub fn newest_recorded_id(&self) -> QueueId {
+        QueueId(self.newest_recorded_id)
+    }
+
+    /// A checkpoint is read back: no id up to this one is given to another queue.
+    pub fn restore_newest_id(&mut self, id: QueueId) {
+        self.newest_recorded_id = self.newest_recorded_id.max(id.0);
     }
 
     pub fn queue_ref(&self, slot: u32) -> QueueRef {
@@ -119,7 +154,11 @@ impl State {
     /// The queue, if it is still the one that was meant.
     #[inline]
     pub fn live_queue(&mut self, reference: QueueRef) -> Option<&mut Queue> {
-        self.queues.get_mut(reference.slot as usize).filter(|queue| queue.id == reference.id)
+        let queue = self.queues.get_mut(reference.slot as usize).filter(|queue| queue.id == reference.id)?;
+        if queue.generation != self.generation {
+            keep_queue(self.walk.as_deref_mut(), self.generation, queue);
+        }
+        Some(queue)
     }
 
     /// After an unclean end nobody knows what clients have seen.
@@ -146,6 +185,9 @@ impl State {
         declaration: &ExchangeDeclaration<'_>,
         exchange_type: &'static ExchangeType,
     ) -> u32 {
+        if declaration.durable {
+            self.keep_topology();
+        }
         let exchange = Exchange::new(vhost, declaration, exchange_type);
         let name = exchange.name.clone();
         let slot = self.exchanges.insert(exchange) as u32;
@@ -156,6 +198,9 @@ impl State {
 
     /// The exchange goes with all bindings from and to it.
     pub fn remove_exchange(&mut self, slot: u32) -> Orphans {
+        if self.exchange(slot).durable {
+            self.keep_topology();
+        }
         let exchange = self.exchanges.remove(slot as usize);
         self.vhosts[exchange.vhost as usize].exchanges.remove(&exchange.name);
         self.topology_version += 1;
@@ -174,7 +219,11 @@ impl State {
     }
 
     pub fn create_queue(&mut self, vhost: u32, declaration: QueueDeclaration<'_>) -> u32 {
-        let queue = Queue::new(vhost, declaration);
+        if declaration.id.0 & QueueId::VOLATILE_BIT == 0 {
+            self.keep_topology();
+        }
+        let mut queue = Queue::new(vhost, declaration, self.memory.clone());
+        queue.generation = self.generation;
         let (id, name, is_recorded) = (queue.id, queue.name.clone(), queue.is_recorded());
         let slot = self.queues.insert(queue) as u32;
         if is_recorded {
@@ -190,6 +239,9 @@ impl State {
 
     /// The queue goes with its bindings; its messages are in what is answered.
     pub fn remove_queue(&mut self, slot: u32) -> (Queue, Orphans) {
+        if self.queue_mut(slot).is_recorded() {
+            self.keep_topology();
+        }
         let queue = self.queues.remove(slot as usize);
         self.slot_of.remove(&queue.id.0);
         self.vhosts[queue.vhost as usize].queues.remove(&queue.name);
@@ -199,6 +251,9 @@ impl State {
     }
 
     pub fn bind(&mut self, source: u32, binding: Binding) {
+        if self.is_recorded_binding(source, binding.destination) {
+            self.keep_topology();
+        }
         match binding.destination {
             Destination::Queue(slot) => self.queue_mut(slot).bound_to.insert(source),
             Destination::Exchange(slot) => self.exchanges[slot as usize].bound_to.insert(source),
@@ -208,6 +263,9 @@ impl State {
     }
 
     pub fn unbind(&mut self, source: u32, binding: &Binding) -> Orphans {
+        if self.is_recorded_binding(source, binding.destination) {
+            self.keep_topology();
+        }
         let exchange = &mut self.exchanges[source as usize];
         let mut orphans = Orphans::new();
         if exchange.unbind(binding) && exchange.is_orphaned() {

@@ -1,7 +1,9 @@
 //! The broker in a world without sockets: methods in, what each client would read out.
 
+mod checkpoints;
 mod consuming;
 mod declaring;
 mod durability;
+mod paging;
 mod publishing;
 mod world;

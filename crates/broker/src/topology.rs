@@ -100,6 +100,8 @@ impl Broker {
         if queue.is_recorded() {
             Effect::QueueDeleted { id: queue.id }.record(step.batch);
         }
+        // A basic.get that waits is told that the queue is gone.
+        self.wake_waiting(slot);
         let reference = self.state.queue_ref(slot);
         let (mut queue, orphans) = self.state.remove_queue(slot);
         if let Some(connection) = queue.exclusive_owner.and_then(|owner| self.connection_mut(owner)) {
@@ -200,10 +202,12 @@ impl Broker {
     /// Ends the channel: its consumers go, what its client held goes back.
     pub(crate) fn release_channel(&mut self, step: &mut Step<'_>, key: u32) {
         self.cancel_consumers(step, key);
+        self.forget_postponed(key);
+        self.keep_held(key);
         let channel = &mut self.channels[key as usize];
         let mut held = channel.unacked.take_all();
         if let Some(transaction) = channel.transaction.take() {
-            transaction.settlements.into_iter().for_each(|(_, deliveries)| held.extend(deliveries));
+            transaction.into_settlements().for_each(|(_, deliveries)| held.extend(deliveries));
         }
         held.sort_unstable_by_key(|(tag, _)| *tag);
         if let Some(reply) = channel.reply_consumer.take() {

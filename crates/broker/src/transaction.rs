@@ -3,6 +3,7 @@
 use crate::settle::Settlement;
 use crate::unacked::Deliveries;
 use bytes::Bytes;
+use std::sync::Arc;
 use warren_amqp::{Payload, RawProperties, ShortStr};
 
 /// A publish that waits for tx.commit, everything of it owned.
@@ -40,10 +41,13 @@ impl BufferedPublish {
     }
 }
 
+/// Deliveries by what the client said about them, in its order. A frozen view shares them.
+pub type Settlements = Vec<(Settlement, Arc<Deliveries>)>;
+
 #[derive(Default)]
 pub struct Transaction {
     pub publishes: Vec<BufferedPublish>,
-    pub settlements: Vec<(Settlement, Deliveries)>,
+    settlements: Arc<Settlements>,
     size_bytes: usize,
 }
 
@@ -51,6 +55,20 @@ impl Transaction {
     /// Bytes of the bodies collected so far.
     pub fn size_bytes(&self) -> usize {
         self.size_bytes
+    }
+
+    pub fn settle(&mut self, settlement: Settlement, deliveries: Deliveries) {
+        Arc::make_mut(&mut self.settlements).push((settlement, Arc::new(deliveries)));
+    }
+
+    /// What was settled, which nobody but the client's commit has seen.
+    pub fn settlements(&self) -> &Arc<Settlements> {
+        &self.settlements
+    }
+
+    pub fn into_settlements(self) -> impl Iterator<Item = (Settlement, Deliveries)> {
+        let all = Arc::unwrap_or_clone(self.settlements);
+        all.into_iter().map(|(settlement, deliveries)| (settlement, Arc::unwrap_or_clone(deliveries)))
     }
 
     pub fn publish(&mut self, publish: BufferedPublish) {

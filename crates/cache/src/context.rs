@@ -1,6 +1,6 @@
 //! What a command handler sees: keyspace, its client's session, the step and the reply.
 
-use crate::blocking::Deadlines;
+use crate::blocking::{self, Deadlines};
 use crate::command::CommandError;
 use crate::commands::connection::client::pause::Pause;
 use crate::host::Host;
@@ -8,7 +8,7 @@ use crate::keyspace::effects::Effect;
 use crate::keyspace::effects::key::Delete;
 use crate::keyspace::{Keyspace, Place};
 use crate::lookup::Lookup;
-use crate::process::ProcessFacts;
+use crate::process::{ProcessFacts, Refresh};
 use crate::pubsub::PubSub;
 use crate::random::Random;
 use crate::session::{Blocked, OnTimeout, Session};
@@ -31,14 +31,23 @@ pub struct Shared {
     pub started_at: UnixMillis,
     /// The newest record that changed the keyspace: what a reply may have seen.
     pub(crate) last_change: Lsn,
+    /// What the replies of the present run wait for because of what its commands did beyond the cache.
+    pub(crate) host_gate: Gate,
+    /// Whether a command of the present run may have seen the keyspace.
+    pub(crate) has_looked: bool,
     /// Clients whose waiting another client's command has ended: what they sent meanwhile runs next.
     pub(crate) released: VecDeque<PeerId>,
+    /// Clients that this step has cut off; forgotten at its end.
+    pub(crate) cut_off: Vec<PeerId>,
     /// When the waiting of blocked clients ends.
     pub(crate) deadlines: Deadlines,
-    /// What only the process knows; the server fills it in every second.
+    /// What only the process knows.
     pub process: ProcessFacts,
+    pub(crate) refresh_process: Option<Refresh>,
     /// SHUTDOWN was asked for; the server ends in order when it sees this.
     pub wants_shutdown: bool,
+    /// BGSAVE asked for a checkpoint; the server takes the mark away.
+    pub wants_checkpoint: bool,
     /// Whether keys are removed as their deadlines pass, also if nobody touches them.
     pub(crate) expires_actively: bool,
     /// CLIENT PAUSE.
@@ -46,6 +55,30 @@ pub struct Shared {
 }
 
 impl Shared {
+    /// Says where [`Shared::process`] comes from.
+    pub fn set_process(&mut self, facts: ProcessFacts, refresh: Refresh) {
+        self.process = facts;
+        self.refresh_process = Some(refresh);
+    }
+
+    /// Brings [`Shared::process`] up to date.
+    pub fn refresh_process(&mut self) {
+        if let Some(refresh) = &mut self.refresh_process {
+            refresh(&mut self.process);
+        }
+    }
+
+    /// A client has gone, or has been cut off: what it waited for, watched and was subscribed to is forgotten.
+    /// The client whose command runs is not: that is done when its connection has ended.
+    pub fn forget(&mut self, peer: PeerId) {
+        let Some(session) = self.sessions.remove(peer) else { return };
+        self.keyspace.notices.unwatch(peer);
+        if let Some(blocked) = session.blocked {
+            blocking::forget(self, peer, &blocked);
+        }
+        self.pubsub.forget(peer);
+    }
+
     /// The gate behind which an output may leave that may have seen all changes up to now.
     #[inline]
     pub fn gate(&self) -> Gate {
@@ -94,10 +127,13 @@ impl Context<'_, '_> {
     /// and marks the key as used.
     #[inline]
     pub fn read<'k>(&mut self, key: &'k [u8]) -> Place<'k> {
-        let place = self.read_unnoticed(key);
-        if !self.session.no_touch {
-            self.shared.keyspace.touch(place);
+        if self.session.no_touch {
+            return self.read_unnoticed(key);
         }
+        let (found, is_expired) =
+            self.shared.keyspace.find_and_touch(self.session.database, key, self.step.now);
+        let place = if is_expired { Place { slot: None, ..found } } else { found };
+        self.count_look_up(place);
         place
     }
 
@@ -105,11 +141,16 @@ impl Context<'_, '_> {
     #[inline]
     pub fn read_unnoticed<'k>(&mut self, key: &'k [u8]) -> Place<'k> {
         let place = self.peek(self.session.database, key);
+        self.count_look_up(place);
+        place
+    }
+
+    #[inline]
+    fn count_look_up(&mut self, place: Place<'_>) {
         match place.slot {
             Some(_) => self.shared.statistics.keyspace_hits += 1,
             None => self.shared.statistics.keyspace_misses += 1,
         }
-        place
     }
 
     /// As [`Context::read`], of any database and without counting.
@@ -129,10 +170,10 @@ impl Context<'_, '_> {
     }
 
     /// As [`Context::write`], of any database.
+    #[inline]
     pub fn write_in<'k>(&mut self, database: u8, key: &'k [u8]) -> Place<'k> {
-        let place = self.shared.keyspace.find(database, key);
-        if !self.shared.keyspace.is_expired(place, self.step.now) {
-            self.shared.keyspace.touch(place);
+        let (place, is_expired) = self.shared.keyspace.find_and_touch(database, key, self.step.now);
+        if !is_expired {
             return place;
         }
         self.apply(Delete { place });

@@ -17,7 +17,7 @@ use crate::settings::{AppendFsync, Settings};
 use crate::statistics::Statistics;
 use std::collections::VecDeque;
 use warren_resp::{Args, OwnedArgs, Protocol, Reply};
-use warren_units::{Lsn, PeerId, Rope, Step, UnixMillis};
+use warren_units::{Gate, Lsn, PeerId, Rope, Step, UnixMillis};
 
 /// Keyspace, sessions and commands.
 pub struct Cache {
@@ -55,10 +55,15 @@ impl Cache {
             lookup,
             started_at,
             last_change: Lsn::NONE,
+            host_gate: Gate::OPEN,
+            has_looked: false,
             released: VecDeque::new(),
+            cut_off: Vec::new(),
             deadlines: Deadlines::default(),
             process: ProcessFacts::default(),
+            refresh_process: None,
             wants_shutdown: false,
+            wants_checkpoint: false,
             expires_actively: true,
             pause: None,
         };
@@ -76,12 +81,7 @@ impl Cache {
 
     /// A RESP client has gone: what it waited for, watched and was subscribed to is forgotten.
     pub fn closed(&mut self, peer: PeerId) {
-        let Some(session) = self.shared.sessions.remove(peer) else { return };
-        self.shared.keyspace.notices.unwatch(peer);
-        if let Some(blocked) = session.blocked {
-            blocking::forget(&mut self.shared, peer, &blocked);
-        }
-        self.shared.pubsub.forget(peer);
+        self.shared.forget(peer);
     }
 
     /// Whether the client has authenticated: until then its requests must be short.
@@ -100,11 +100,23 @@ impl Cache {
         requests: impl Iterator<Item = Args<'r>>,
         rope: &mut Rope,
     ) {
+        self.shared.host_gate = Gate::OPEN;
         self.run_requests(step, host, peer, requests, rope);
         if !self.shared.released.is_empty() {
             self.run_released(step, host);
+            self.shared.has_looked = true;
             // What others wrote to this client meanwhile comes behind its own replies.
             move_own_pushes(step, peer, rope);
+        }
+    }
+
+    /// Requests of a client that are run soon; [`Keyspace::fetch_announced`] follows when all are announced.
+    /// Nearly every command's first key is its first argument: a wrong guess costs a fetch in vain.
+    pub fn announce<'r>(&mut self, peer: PeerId, requests: impl Iterator<Item = Args<'r>>) {
+        let Some(session) = self.shared.sessions.get(peer) else { return };
+        let database = session.database;
+        for args in requests.filter(|args| args.len() > 1) {
+            self.shared.keyspace.announce(database, args.get(1));
         }
     }
 
@@ -119,12 +131,17 @@ impl Cache {
         let Some(mut session) = self.shared.sessions.take(peer) else { return };
         session.active_at = step.now;
         self.shared.keyspace.set_access_clock(step.now);
+        let mut has_looked = false;
         for args in requests {
+            if step.peers.is_ending(peer) {
+                break;
+            }
             if session.blocked.is_some() {
                 session.waiting_requests.push_back(args.to_owned());
                 continue;
             }
             self.run_one(step, host, &mut session, args, rope);
+            has_looked |= session.last_command.is_none_or(Row::looks_at_state);
             if self.shared.keyspace.notices.has_ready() {
                 session = self.serve_waiting(step, host, session, rope);
             }
@@ -132,10 +149,8 @@ impl Cache {
             if session.subscription_count > 0 {
                 move_own_pushes(step, peer, rope);
             }
-            if step.peers.is_ending(peer) {
-                break;
-            }
         }
+        self.shared.has_looked = has_looked;
         self.shared.sessions.put_back(session);
     }
 
@@ -152,6 +167,9 @@ impl Cache {
 
     #[inline]
     pub(crate) fn finish_step(&mut self, step: &mut Step<'_>) {
+        while let Some(peer) = self.shared.cut_off.pop() {
+            self.shared.forget(peer);
+        }
         if let Some(lsn) = step.batch.finish_record() {
             self.shared.last_change = lsn;
             if self.shared.settings.append_fsync == AppendFsync::Always {
@@ -274,18 +292,25 @@ impl Cache {
 
     /// Puts a rope back into a peer's outbox, before what others wrote meanwhile, behind the present gate.
     /// The record in the making is part of what it may have seen.
-    pub fn give_back(&self, step: &mut Step<'_>, peer: PeerId, mut rope: Rope) {
-        let gate = self.shared.gate_with_open_record(step);
-        if let Some(outbox) = step.peers.outbox(peer) {
-            rope.append(outbox.rope_mut());
-            *outbox.rope_mut() = rope;
-            outbox.close_gate(gate);
+    pub fn give_back(&self, step: &mut Step<'_>, peer: PeerId, rope: Rope) {
+        let gate = self.shared.gate_with_open_record(step).and(self.shared.host_gate);
+        put_before(step, peer, rope, gate);
+    }
+
+    /// As [`Cache::give_back`], at the end of [`Cache::run`]: replies of a client that asked for nothing of
+    /// the state wait for nothing, so that a PING does not stand behind the writing of another's large value.
+    pub fn end_run(&self, step: &mut Step<'_>, peer: PeerId, rope: Rope) {
+        if self.shared.has_looked {
+            self.give_back(step, peer, rope);
+        } else {
+            put_before(step, peer, rope, Gate::OPEN);
         }
     }
 
     /// Ends the waiting of clients whose deadline has passed, and expires keys, `limit` of each at most.
     /// Answers whether there is more to do at once.
     pub fn tick(&mut self, step: &mut Step<'_>, host: &mut dyn Host, limit: usize) -> bool {
+        self.shared.host_gate = Gate::OPEN;
         let gate = self.shared.gate();
         for peer in self.shared.deadlines.due(step.now, limit) {
             blocking::time_out(&mut self.shared, peer, |protocol, encode| {
@@ -304,6 +329,15 @@ impl Cache {
     pub fn next_deadline(&self) -> Option<UnixMillis> {
         let expiry = self.shared.keyspace.next_due().filter(|_| self.shared.expires_actively);
         expiry.into_iter().chain(self.shared.deadlines.next()).min()
+    }
+}
+
+/// Puts a rope back into a peer's outbox, before what others wrote meanwhile; all of it waits for `gate`.
+fn put_before(step: &mut Step<'_>, peer: PeerId, mut rope: Rope, gate: Gate) {
+    if let Some(outbox) = step.peers.outbox(peer) {
+        rope.append(outbox.rope_mut());
+        *outbox.rope_mut() = rope;
+        outbox.close_gate(gate);
     }
 }
 
@@ -419,7 +453,10 @@ impl Context<'_, '_> {
             Carrier::Cache(handler) | Carrier::AloneOrSubcommands(handler, _) => handler(self, args),
             Carrier::Host(row) => {
                 self.host.check(row, args)?;
-                self.host.run(row, args, self.step, &mut self.reply)
+                let is_always = self.shared.settings.append_fsync == AppendFsync::Always;
+                let gate = self.host.run(row, args, is_always, self.step, &mut self.reply)?;
+                self.shared.host_gate = self.shared.host_gate.and(gate);
+                Ok(())
             }
             Carrier::Subcommands(_) => Err(CommandError::wrong_arity(spec.name)),
         }

@@ -5,7 +5,7 @@
 
 use crate::command::CommandError;
 use warren_resp::{Args, Reply};
-use warren_units::Step;
+use warren_units::{Gate, Step};
 
 /// Carries out the rows whose [`crate::command::Carrier`] is `Host`.
 pub trait Host {
@@ -15,7 +15,9 @@ pub trait Host {
     /// The error is the reply.
     fn check(&self, row: usize, args: Args<'_>) -> Result<(), CommandError>;
 
-    /// Applies the row's effects to the open record and writes exactly one reply.
+    /// Applies the row's effects to the open record and writes exactly one reply. `is_always`: what the
+    /// cache's own clients see must be synced (`appendfsync always`). Answers what the reply waits for
+    /// besides.
     ///
     /// # Errors
     /// The error is the reply, and no effect was applied.
@@ -23,9 +25,10 @@ pub trait Host {
         &mut self,
         row: usize,
         args: Args<'_>,
+        is_always: bool,
         step: &mut Step<'_>,
         reply: &mut Reply<'_>,
-    ) -> Result<(), CommandError>;
+    ) -> Result<Gate, CommandError>;
 
     /// Facts beyond the cache that INFO and CONFIG show: (section, lines).
     fn info(&self) -> Vec<(&'static str, String)> {

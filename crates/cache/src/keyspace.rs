@@ -115,6 +115,8 @@ pub struct Keyspace {
     access_clock: u32,
     /// Counts changes, so that a step knows whether it made any.
     pub change_count: u64,
+    /// Database and hash of keys that come next; empty between two calls of the engine.
+    announced: Vec<(u8, u64)>,
 }
 
 /// Something large that has left the keyspace; dropping it is all there is to do, on any thread.
@@ -137,6 +139,7 @@ impl Keyspace {
             freeze: Freeze::default(),
             access_clock: 0,
             change_count: 0,
+            announced: Vec::new(),
         }
     }
 
@@ -160,6 +163,41 @@ impl Keyspace {
         let table = &self.databases[database as usize].table;
         let hash = table.hash(key);
         Place { database, key, hash, slot: table.find(hash, key) }
+    }
+
+    /// Looks a key up and marks it as used, in one walk through the table. Answers also whether the entry
+    /// has expired; such a one is not marked.
+    #[inline]
+    pub fn find_and_touch<'a>(&mut self, database: u8, key: &'a [u8], now: UnixMillis) -> (Place<'a>, bool) {
+        let clock = self.access_clock;
+        let table = &mut self.databases[database as usize].table;
+        let hash = table.hash(key);
+        let Some((slot, entry)) = table.find_mut(hash, key) else {
+            return (Place { database, key, hash, slot: None }, false);
+        };
+        let is_expired = entry.expire_at().is_some_and(|deadline| deadline <= now);
+        if !is_expired {
+            entry.set_access_clock(clock);
+        }
+        (Place { database, key, hash, slot: Some(slot) }, is_expired)
+    }
+
+    /// A key that is looked up soon: asks the CPU for its bucket. Once all keys of a batch are announced,
+    /// [`Keyspace::fetch_announced`] asks for their entries. Each look-up alone waits for two or three cache
+    /// misses; announced, they come in side by side.
+    #[inline]
+    pub fn announce(&mut self, database: u8, key: &[u8]) {
+        let table = &self.databases[database as usize].table;
+        let hash = table.hash(key);
+        table.prefetch_bucket(hash);
+        self.announced.push((database, hash));
+    }
+
+    /// Asks the CPU for the entries of the keys announced since the last call.
+    pub fn fetch_announced(&mut self) {
+        for (database, hash) in self.announced.drain(..) {
+            self.databases[database as usize].table.prefetch_entry(hash);
+        }
     }
 
     /// The entry at a place.

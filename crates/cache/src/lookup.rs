@@ -1,6 +1,6 @@
 //! From a command's name to its row, in any case, in a few nanoseconds.
 
-use crate::command::{Carrier, CommandSpec};
+use crate::command::{Carrier, CommandSpec, Group};
 use std::borrow::Cow;
 
 /// Open addressing over the fixed set of names; at most a quarter full.
@@ -28,6 +28,13 @@ impl Row {
             None => Cow::Borrowed(self.spec.name),
             Some(container) => Cow::Owned(format!("{}|{}", container.name, self.spec.name)),
         }
+    }
+
+    /// Whether its reply may tell of the keyspace, directly or by what other clients are in. PING, SELECT, HELLO
+    /// and their like tell of nothing but their own connection.
+    #[inline]
+    pub fn looks_at_state(self) -> bool {
+        self.spec.group != Group::Connection || self.container.is_some()
     }
 
     /// The subcommands, each with its number; empty where the command is no container.

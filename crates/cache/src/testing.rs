@@ -7,7 +7,7 @@ use crate::host::Host;
 use crate::settings::Settings;
 use warren_resp::{Args, OwnedArgs, Reply};
 use warren_units::varint::Cursor;
-use warren_units::{Batch, LoopId, Lsn, PeerId, Peers, Progress, Record, Rope, Step, UnixMillis};
+use warren_units::{Batch, Gate, LoopId, Lsn, PeerId, Peers, Progress, Record, Rope, Step, UnixMillis};
 
 /// No bridge.
 pub struct NoHost;
@@ -21,9 +21,10 @@ impl Host for NoHost {
         &mut self,
         _: usize,
         _: Args<'_>,
+        _: bool,
         _: &mut Step<'_>,
         _: &mut Reply<'_>,
-    ) -> Result<(), CommandError> {
+    ) -> Result<Gate, CommandError> {
         unreachable!("there are no rows of a bridge")
     }
 }

@@ -9,13 +9,13 @@ use warren_broker::Broker;
 use warren_cache::command::{CommandError, CommandSpec};
 use warren_cache::host::Host;
 use warren_resp::{Args, Reply};
-use warren_units::Step;
+use warren_units::{Gate, Step};
 
 /// The rows, for the command table. The number in `Carrier::Host` is the position in [`HANDLERS`].
 pub static ROWS: &[&CommandSpec] = &[&amqp_publish::AMQP_PUBLISH];
 
 type Check = fn(&Broker, Args<'_>) -> Result<(), CommandError>;
-type Run = fn(&mut Broker, Args<'_>, &mut Step<'_>, &mut Reply<'_>) -> Result<(), CommandError>;
+type Run = fn(&mut Broker, Args<'_>, bool, &mut Step<'_>, &mut Reply<'_>) -> Result<Gate, CommandError>;
 
 static HANDLERS: &[(Check, Run)] = &[(amqp_publish::check, amqp_publish::run)];
 
@@ -33,9 +33,10 @@ impl Host for BrokerHost<'_> {
         &mut self,
         row: usize,
         args: Args<'_>,
+        is_always: bool,
         step: &mut Step<'_>,
         reply: &mut Reply<'_>,
-    ) -> Result<(), CommandError> {
-        HANDLERS[row].1(self.broker, args, step, reply)
+    ) -> Result<Gate, CommandError> {
+        HANDLERS[row].1(self.broker, args, is_always, step, reply)
     }
 }

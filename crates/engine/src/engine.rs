@@ -2,13 +2,14 @@
 //! record.
 
 use crate::bridge;
+use bytes::Bytes;
 use warren_amqp::ConnectionError;
-use warren_broker::{Broker, Request};
+use warren_broker::{Broker, Fetch, Request};
 use warren_cache::keyspace::KeyspaceGarbage;
 use warren_cache::{Cache, commands};
 use warren_resp::{Args, Reply};
 use warren_units::peers::Collected;
-use warren_units::{Batch, Gate, LoopId, Lsn, Outbox, PeerId, Peers, Progress, Step, UnixMillis};
+use warren_units::{Batch, BodyName, Gate, LoopId, Lsn, Outbox, PeerId, Peers, Progress, Step, UnixMillis};
 
 /// What one tick does at most of each kind of work that time asks for.
 const TICK_STEP_COUNT_MAX: usize = 200;
@@ -108,6 +109,18 @@ impl Engine {
         }
     }
 
+    /// Requests of a RESP client that [`Engine::run_resp`] gets soon: the CPU begins to fetch what they need.
+    /// [`Engine::fetch_announced`] follows when those of all clients are announced.
+    #[inline]
+    pub fn announce_resp<'r>(&mut self, peer: PeerId, requests: impl Iterator<Item = Args<'r>>) {
+        self.cache.announce(peer, requests);
+    }
+
+    #[inline]
+    pub fn fetch_announced(&mut self) {
+        self.cache.shared.keyspace.fetch_announced();
+    }
+
     /// Runs the requests of a RESP client in order, each a step of its own.
     pub fn run_resp<'r>(&mut self, peer: PeerId, requests: impl Iterator<Item = Args<'r>>) {
         let Some(outbox) = self.peers.outbox(peer) else { return };
@@ -116,12 +129,28 @@ impl Engine {
         let mut step =
             Step { now: self.now, batch: &mut self.batch, peers: &mut self.peers, progress: self.progress };
         self.cache.run(&mut step, &mut host, peer, requests, &mut rope);
-        self.cache.give_back(&mut step, peer, rope);
+        self.cache.end_run(&mut step, peer, rope);
+    }
+
+    /// Bodies that queues need since the last call: to be read from the log, and given to [`Engine::fetched`].
+    pub fn take_fetches(&mut self) -> Vec<Fetch> {
+        self.broker.take_fetches()
+    }
+
+    /// The bodies of a fetch were read, in the order of its names.
+    ///
+    /// # Errors
+    /// A body that could not be read (`None`), and that is needed.
+    pub fn fetched(&mut self, fetch: &Fetch, bodies: &[Option<Bytes>]) -> Result<(), BodyName> {
+        let (_, broker, mut step) = self.parts();
+        let filled = broker.fetched(&mut step, fetch, bodies);
+        self.end_step();
+        filled
     }
 
     /// Whether a blocked client has sent so much meanwhile that it should not be read from.
     pub fn is_waiting_full(&self, peer: PeerId) -> bool {
-        self.cache.waiting_size(peer) > WAITING_SIZE_BYTES_MAX
+        self.cache.waiting_size(peer) > WAITING_SIZE_BYTES_MAX || self.broker.is_waiting_full(peer)
     }
 
     /// A RESP client sent what is no RESP: the error, then the end.
@@ -176,8 +205,10 @@ impl Engine {
         self.end_step();
     }
 
-    /// Hands the outputs of a loop's connections to `take`.
+    /// Ends a turn: hands the outputs of a loop's connections to `take`.
     pub fn collect(&mut self, loop_id: LoopId, take: impl FnMut(Collected<'_>)) {
+        let (_, broker, mut step) = self.parts();
+        broker.turn_ends(&mut step);
         self.peers.collect(loop_id, take);
     }
 

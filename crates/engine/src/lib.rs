@@ -6,6 +6,7 @@
 
 pub mod bridge;
 mod checkpoint;
+pub mod describe;
 mod durable;
 mod engine;
 mod peers;
@@ -16,4 +17,5 @@ pub use engine::{Engine, Garbage, Settings};
 pub use peers::{Address, PeerKind};
 pub use recovery::ReplayError;
 pub use warren_broker as broker;
+pub use warren_broker::Fetch;
 pub use warren_cache as cache;

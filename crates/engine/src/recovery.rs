@@ -1,13 +1,12 @@
 //! Records read back: the same `apply` as live, without outputs.
 
 use crate::engine::Engine;
-use bytes::Bytes;
 use std::fmt;
 use warren_units::varint::Cursor;
-use warren_units::{Batch, Lsn, Progress, UnixMillis};
+use warren_units::{Batch, Lsn, Progress, Record, UnixMillis};
 
 /// First tag of the broker's effects; those below are the keyspace's.
-const BROKER_TAG_MIN: u8 = 0x80;
+pub(crate) const BROKER_TAG_MIN: u8 = 0x80;
 
 /// A record that cannot be applied: the log is damaged, or from a newer version.
 #[derive(Debug)]
@@ -25,30 +24,16 @@ impl fmt::Display for ReplayError {
 impl std::error::Error for ReplayError {}
 
 impl Engine {
-    /// Applies the effects of one record; `body` answers the record's bodies by ordinal.
+    /// Applies the effects of one record. Bodies of messages are not read.
     ///
     /// # Errors
     /// Where an effect cannot be decoded or does not fit the state.
-    pub fn replay(
-        &mut self,
-        lsn: Lsn,
-        effects: &[u8],
-        body: &mut dyn FnMut(u32) -> Option<Bytes>,
-    ) -> Result<(), ReplayError> {
-        self.apply_effects(lsn, effects, body)
-    }
-
-    /// Applies effects one by one, as they were applied when they were made.
-    pub(crate) fn apply_effects(
-        &mut self,
-        lsn: Lsn,
-        effects: &[u8],
-        body: &mut dyn FnMut(u32) -> Option<Bytes>,
-    ) -> Result<(), ReplayError> {
-        let mut cursor = Cursor::new(effects);
+    pub fn replay(&mut self, record: &Record<'_>) -> Result<(), ReplayError> {
+        let lsn = record.lsn;
+        let mut cursor = Cursor::new(record.effects);
         while let Some(tag) = cursor.rest().first().copied() {
             if tag >= BROKER_TAG_MIN {
-                let result = self.broker.replay(lsn, &mut cursor, body);
+                let result = self.broker.replay(record, &mut cursor);
                 result.map_err(|error| ReplayError { lsn, reason: error.0 })?;
             } else {
                 cursor.byte();
@@ -63,7 +48,7 @@ impl Engine {
     }
 
     /// All records up to `last` are replayed and synced; the next one follows it. `clean`: the log was
-    /// closed in order; where not, the first turn may have a record of that to write.
+    /// closed in order; where not, the batch may hold a record of that, to be written before the first turn.
     pub fn recovered(&mut self, last: Lsn, now: UnixMillis, clean: bool) {
         self.now = self.now.max(now);
         self.batch = Batch::new(last.next());

@@ -236,21 +236,24 @@ impl BadBatchHeader {
     }
 }
 
-fn put_u32(bytes: &mut [u8], offset: usize, value: u32) {
+pub(crate) fn put_u32(bytes: &mut [u8], offset: usize, value: u32) {
     bytes[offset..offset + 4].copy_from_slice(&value.to_le_bytes());
 }
 
-fn put_u64(bytes: &mut [u8], offset: usize, value: u64) {
+pub(crate) fn put_u64(bytes: &mut [u8], offset: usize, value: u64) {
     bytes[offset..offset + 8].copy_from_slice(&value.to_le_bytes());
 }
 
-fn get_u32(bytes: &[u8; 64], offset: usize) -> u32 {
+/// # Panics
+/// If `bytes` is too short: the caller knows its size.
+pub(crate) fn get_u32(bytes: &[u8], offset: usize) -> u32 {
     let mut number = [0; 4];
     number.copy_from_slice(&bytes[offset..offset + 4]);
     u32::from_le_bytes(number)
 }
 
-fn get_u64(bytes: &[u8; 64], offset: usize) -> u64 {
+/// As [`get_u32`].
+pub(crate) fn get_u64(bytes: &[u8], offset: usize) -> u64 {
     let mut number = [0; 8];
     number.copy_from_slice(&bytes[offset..offset + 8]);
     u64::from_le_bytes(number)

@@ -1,64 +1,143 @@
-//! Reading back: all records in order, one body by its name, or everything to see that it is whole. What
-//! is read here was found good or synced before, so bytes that do not match are damage, never a tail.
+//! Reading back: all records in order, or everything to see that it is whole. What is read here was found
+//! good or synced before, so bytes that do not match are damage, never a tail.
 
 use crate::error::LogError;
 use crate::segment::{Batches, PlacedBatch, Segment, lock};
 use crate::writer::Log;
 use bytes::Bytes;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
-use warren_units::bounds::SHARED_SIZE_BYTES_MIN;
-use warren_units::{Lsn, Record};
+use warren_units::{BodyName, Lsn, Record};
 
-/// Batches up to this size stay in memory after one body was read: the next read is often its neighbour.
-const CACHED_SIZE_BYTES_MAX: usize = 4 * 1024 * 1024;
+/// A chunk takes batches until it holds as many bytes.
+const CHUNK_SIZE_BYTES: usize = 256 * 1024;
 
 /// The bodies of one replayed record. They are read, and checked, only when asked for.
 pub struct Bodies<'a> {
-    segment: &'a Segment,
-    batch: &'a PlacedBatch,
-    /// All bodies of the batch, once one was asked for.
-    loaded: &'a mut Option<Bytes>,
-    /// Of this record's first body within the batch's bodies.
-    offset: usize,
-    sizes: Record<'a>,
+    log: &'a Log,
+    lsn: Lsn,
 }
 
 impl Bodies<'_> {
     pub fn read(&mut self, ordinal: u32) -> Result<Bytes, LogError> {
-        let missing = LogError::NoBody { lsn: self.sizes.lsn, ordinal };
-        let Some((skip, size)) = body_range(&self.sizes, ordinal) else { return Err(missing) };
-        let bodies = match self.loaded {
-            Some(bodies) => bodies,
-            None => self.loaded.insert(read_bodies(self.segment, self.batch)?),
-        };
-        Ok(cut_body(bodies, self.offset + skip, size))
+        self.log.read_body(BodyName { lsn: self.lsn, ordinal })
     }
 }
 
-/// The batch of which a body was read last.
-#[derive(Default)]
-pub(crate) struct BodyCache {
-    first: Lsn,
+/// The records of the log in order, in chunks, each read and checked when it is asked for. They may be gone
+/// through on another thread than the one that applies them.
+pub struct LogChunks {
+    /// Those still to be read, the next one last.
+    segments: Vec<Arc<Segment>>,
+    batches: Option<Batches>,
+    /// The next record to be given, and the last.
+    next: Lsn,
     last: Lsn,
-    effects: Vec<u8>,
-    bodies: Bytes,
+    done_bytes: u64,
+    total_bytes: u64,
 }
 
-impl BodyCache {
-    pub fn clear(&mut self) {
-        *self = BodyCache::default();
+/// Consecutive records.
+pub struct LogChunk {
+    /// LSN of the first record.
+    pub first: Lsn,
+    /// How much of the log has been read with it.
+    pub done_bytes: u64,
+    records: Vec<u8>,
+}
+
+impl LogChunk {
+    pub fn records(&self) -> impl Iterator<Item = Record<'_>> {
+        let (mut rest, mut lsn) = (&self.records[..], self.first);
+        std::iter::from_fn(move || {
+            let (record, behind) = Record::parse(lsn, rest)?;
+            (rest, lsn) = (behind, lsn.next());
+            Some(record)
+        })
+    }
+}
+
+impl LogChunks {
+    /// The records from `from` to `newest` in `segments`, oldest first.
+    pub(crate) fn of(segments: &[Arc<Segment>], from: Lsn, newest: Lsn) -> Result<LogChunks, LogError> {
+        let oldest = segments.iter().find_map(|segment| segment.records());
+        let oldest = oldest.map_or(newest.next(), |(first, _)| first);
+        let next = if from == Lsn::NONE { oldest } else { from };
+        if !(oldest..=newest.next()).contains(&next) {
+            return Err(LogError::Missing { wanted: from, first: oldest, last: newest });
+        }
+        let needed = |segment: &&Arc<Segment>| segment.records().is_some_and(|(_, last)| last >= next);
+        let segments: Vec<_> = segments.iter().filter(needed).rev().cloned().collect();
+        let behind = Lsn(next.0 - 1);
+        let total_bytes = segments.iter().map(|segment| segment.bytes_behind(behind)).sum();
+        Ok(LogChunks { segments, batches: None, next, last: newest, done_bytes: 0, total_bytes })
     }
 
-    fn body(&self, lsn: Lsn, ordinal: u32) -> Option<Bytes> {
-        if self.first == Lsn::NONE || lsn < self.first || lsn > self.last {
-            return None;
+    /// What [`LogChunk::done_bytes`] comes to in the end.
+    pub fn total_bytes(&self) -> u64 {
+        self.total_bytes
+    }
+
+    fn read(&mut self) -> Result<Option<LogChunk>, LogError> {
+        let mut chunk = LogChunk { first: self.next, done_bytes: 0, records: Vec::new() };
+        while self.next <= self.last && chunk.records.len() < CHUNK_SIZE_BYTES {
+            if !self.read_batch(&mut chunk.records)? {
+                break;
+            }
         }
-        find_body(&self.effects, self.first, &self.bodies, lsn, ordinal)
+        chunk.done_bytes = self.done_bytes;
+        Ok((!chunk.records.is_empty()).then_some(chunk))
+    }
+
+    /// Adds the records of the next batch; false behind the last.
+    fn read_batch(&mut self, records: &mut Vec<u8>) -> Result<bool, LogError> {
+        let batches = match &mut self.batches {
+            Some(batches) => batches,
+            None => {
+                let Some(segment) = self.segments.pop() else { return Ok(false) };
+                let offset = segment.offset_before(self.next);
+                self.batches.insert(segment.batches(offset, None)?)
+            }
+        };
+        // Records at the segment's end may have been given up.
+        let held = batches.segment.records().map_or(Lsn::NONE, |(_, last)| last).min(self.last);
+        let batch = next_batch(batches)?;
+        self.done_bytes += batch.header.span_bytes();
+        if batch.header.last() >= self.next {
+            let range = self.next..=held;
+            visit_records(batches, &batch, |record, bytes| {
+                if range.contains(&record.lsn) {
+                    records.extend_from_slice(bytes);
+                }
+            })?;
+        }
+        self.next = self.next.max(batch.header.last().min(held).next());
+        if self.next > held {
+            self.batches = None;
+        }
+        Ok(true)
+    }
+}
+
+impl Iterator for LogChunks {
+    type Item = Result<LogChunk, LogError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let chunk = self.read().transpose();
+        if !matches!(chunk, Some(Ok(_))) {
+            self.last = Lsn::NONE;
+        }
+        chunk
     }
 }
 
 impl Log {
+    /// The records from `from` on up to the newest that is written, in chunks; `Lsn::NONE` stands for the
+    /// oldest there is.
+    pub fn chunks(&self, from: Lsn) -> Result<LogChunks, LogError> {
+        let newest = self.progress().written;
+        LogChunks::of(&lock(&self.segments), from, newest)
+    }
+
     /// Gives every record from `from` on to `visit`, in LSN order, up to the newest that is written;
     /// `Lsn::NONE` stands for the oldest there is.
     ///
@@ -69,181 +148,46 @@ impl Log {
         from: Lsn,
         mut visit: impl FnMut(Record<'_>, &mut Bodies<'_>) -> Result<(), E>,
     ) -> Result<(), E> {
-        let newest = self.progress().written;
-        let segments = lock(&self.segments).clone();
-        let oldest = segments.iter().find_map(|segment| segment.records());
-        let oldest = oldest.map_or(newest.next(), |(first, _)| first);
-        if from != Lsn::NONE && !(oldest..=newest.next()).contains(&from) {
-            return Err(LogError::Missing { wanted: from, first: oldest, last: newest }.into());
-        }
-        for segment in segments {
-            let Some((first, last)) = segment.records() else { continue };
-            let last = last.min(newest);
-            let mut next = first;
-            if last < from {
-                continue;
-            }
-            let mut batches = segment.batches(segment.offset_before(from), None)?;
-            while next <= last {
-                let batch = next_batch(&mut batches)?;
-                next = batch.header.last().next();
-                if next > from {
-                    visit_records(&mut batches, &batch, from, last, &mut visit)?;
-                }
+        for chunk in self.chunks(from)? {
+            for record in chunk?.records() {
+                let lsn = record.lsn;
+                visit(record, &mut Bodies { log: self, lsn })?;
             }
         }
         Ok(())
     }
-
-    /// One body by its name.
-    pub fn read_body(&self, lsn: Lsn, ordinal: u32) -> Result<Bytes, LogError> {
-        if let Some(body) = lock(&self.body_cache).body(lsn, ordinal) {
-            return Ok(body);
-        }
-        let missing = LogError::NoBody { lsn, ordinal };
-        let Some(segment) = self.segment_of(lsn) else { return Err(missing) };
-        let mut batches = segment.batches(segment.offset_before(lsn), None)?;
-        let batch = loop {
-            let batch = next_batch(&mut batches)?;
-            if batch.header.last() >= lsn {
-                break batch;
-            }
-        };
-        let Some(effects) = batches.effects(&batch)? else { return Err(bad_effects(&segment, &batch)) };
-        // The batch's last records may have been given up.
-        let last_held = segment.records().map_or(Lsn::NONE, |(_, last)| last);
-        let read = BodyCache {
-            first: batch.header.first,
-            last: batch.header.last().min(last_held),
-            effects: effects.to_vec(),
-            bodies: read_bodies(&segment, &batch)?,
-        };
-        let body = read.body(lsn, ordinal).ok_or(missing)?;
-        if read.effects.len() + read.bodies.len() <= CACHED_SIZE_BYTES_MAX {
-            *lock(&self.body_cache) = read;
-        }
-        Ok(body)
-    }
-
-    /// Reads everything that is written and checks it against its checksums; answers the number of records.
-    pub fn verify(&self) -> Result<u64, LogError> {
-        let newest = self.progress().written;
-        let mut count = 0;
-        for segment in lock(&self.segments).clone() {
-            let Some((_, last)) = segment.records() else { continue };
-            let last = last.min(newest);
-            let mut batches = segment.batches(segment.offset_before(Lsn::NONE), None)?;
-            let mut reached = Lsn::NONE;
-            while reached < last {
-                let batch = next_batch(&mut batches)?;
-                reached = batch.header.last();
-                visit_records(&mut batches, &batch, Lsn::NONE, last, &mut |_, _| {
-                    count += 1;
-                    Ok::<(), LogError>(())
-                })?;
-                if !batches.are_bodies_good(&batch)? {
-                    return Err(bad_bodies(&segment, &batch));
-                }
-            }
-        }
-        Ok(count)
-    }
-
-    fn segment_of(&self, lsn: Lsn) -> Option<Arc<Segment>> {
-        if lsn.0 > self.written.load(Ordering::Acquire) {
-            return None;
-        }
-        let segments = lock(&self.segments);
-        let holds = |segment: &&Arc<Segment>| {
-            segment.records().is_some_and(|(first, last)| (first..=last).contains(&lsn))
-        };
-        segments.iter().find(holds).cloned()
-    }
 }
 
 /// The next batch with records, which is known to be there.
-fn next_batch(batches: &mut Batches<'_>) -> Result<PlacedBatch, LogError> {
+pub(crate) fn next_batch(batches: &mut Batches) -> Result<PlacedBatch, LogError> {
     match batches.next()? {
         Some(batch) => Ok(batch),
         None => Err(LogError::corrupt(&batches.segment.name, batches.offset, batches.ended)),
     }
 }
 
-/// Visits the records of a batch that lie between `from` and `last`.
-fn visit_records<E: From<LogError>>(
-    batches: &mut Batches<'_>,
+/// Visits the records of a batch, each with its bytes, and checks that they fill it.
+pub(crate) fn visit_records(
+    batches: &mut Batches,
     batch: &PlacedBatch,
-    from: Lsn,
-    last: Lsn,
-    visit: &mut impl FnMut(Record<'_>, &mut Bodies<'_>) -> Result<(), E>,
-) -> Result<(), E> {
-    let segment = batches.segment;
-    let Some(mut rest) = batches.effects(batch)? else { return Err(bad_effects(segment, batch).into()) };
-    let (mut loaded, mut offset) = (None, 0);
+    mut visit: impl FnMut(&Record<'_>, &[u8]),
+) -> Result<(), LogError> {
+    let segment = batches.segment.clone();
+    let Some(mut rest) = batches.effects(batch)? else { return Err(bad_effects(&segment, batch)) };
+    let mut bodies_size = 0;
     for index in 0..u64::from(batch.header.count) {
         let lsn = Lsn(batch.header.first.0 + index);
         let Some((record, behind)) = Record::parse(lsn, rest) else {
-            return Err(bad_framing(segment, batch).into());
+            return Err(bad_framing(&segment, batch));
         };
-        let size: u64 = record.body_sizes().map(u64::from).sum();
-        if offset + size > batch.header.bodies_size {
-            return Err(bad_framing(segment, batch).into());
-        }
-        if lsn >= from && lsn <= last {
-            let sizes = record.clone();
-            let mut bodies = Bodies { segment, batch, loaded: &mut loaded, offset: offset as usize, sizes };
-            visit(record, &mut bodies)?;
-        }
-        offset += size;
+        bodies_size += record.body_sizes().map(u64::from).sum::<u64>();
+        visit(&record, &rest[..rest.len() - behind.len()]);
         rest = behind;
     }
-    if !rest.is_empty() || offset != batch.header.bodies_size {
-        return Err(bad_framing(segment, batch).into());
+    if !rest.is_empty() || bodies_size != batch.header.bodies_size {
+        return Err(bad_framing(&segment, batch));
     }
     Ok(())
-}
-
-/// All bodies of a batch, checked.
-fn read_bodies(segment: &Segment, batch: &PlacedBatch) -> Result<Bytes, LogError> {
-    // The header was checked and fits its file, so the size is no more than what the file holds.
-    let mut bodies = vec![0; batch.header.bodies_size as usize];
-    if !bodies.is_empty() {
-        let read = segment.file.read_at(batch.bodies_offset(), &mut bodies);
-        read.map_err(LogError::io("read", &segment.name))?;
-    }
-    if crc32c::crc32c(&bodies) != batch.header.bodies_checksum {
-        return Err(bad_bodies(segment, batch));
-    }
-    Ok(Bytes::from(bodies))
-}
-
-fn find_body(effects: &[u8], first: Lsn, bodies: &Bytes, lsn: Lsn, ordinal: u32) -> Option<Bytes> {
-    let (mut rest, mut offset, mut next) = (effects, 0, first);
-    loop {
-        let (record, behind) = Record::parse(next, rest)?;
-        if next == lsn {
-            let (skip, size) = body_range(&record, ordinal)?;
-            return (offset + skip + size <= bodies.len()).then(|| cut_body(bodies, offset + skip, size));
-        }
-        offset += record.body_sizes().map(|size| size as usize).sum::<usize>();
-        (rest, next) = (behind, next.next());
-    }
-}
-
-/// Offset within the record's bodies, and size.
-fn body_range(record: &Record<'_>, ordinal: u32) -> Option<(usize, usize)> {
-    let mut sizes = record.body_sizes().map(|size| size as usize);
-    let skip = sizes.by_ref().take(ordinal as usize).sum();
-    Some((skip, sizes.next()?))
-}
-
-/// A large body shares the batch's memory, a small one must not hold on to it.
-fn cut_body(bodies: &Bytes, offset: usize, size: usize) -> Bytes {
-    if size < SHARED_SIZE_BYTES_MIN {
-        Bytes::copy_from_slice(&bodies[offset..offset + size])
-    } else {
-        bodies.slice(offset..offset + size)
-    }
 }
 
 pub(crate) fn bad_effects(segment: &Segment, batch: &PlacedBatch) -> LogError {
@@ -254,7 +198,7 @@ pub(crate) fn bad_bodies(segment: &Segment, batch: &PlacedBatch) -> LogError {
     damaged(segment, batch, "bodies do not match their checksum")
 }
 
-fn bad_framing(segment: &Segment, batch: &PlacedBatch) -> LogError {
+pub(crate) fn bad_framing(segment: &Segment, batch: &PlacedBatch) -> LogError {
     damaged(segment, batch, "records do not fill their batch")
 }
 

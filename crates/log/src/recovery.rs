@@ -17,17 +17,22 @@
 //! was whole behind a torn one can never follow on a new record. Dead segments are deleted and the cut one
 //! is shortened, but nothing depends on it.
 //!
+//! **The checkpoint.** The newest finished one stands for all records up to its own, X, so segments may be
+//! missing from the oldest on as long as their records are up to X. It claims X as synced. The log has to go
+//! on at X + 1 without a gap; only a backup may have no segment at all. So the segment that says where the log
+//! goes on is never deleted before the next one is there.
+//!
 //! The log's own files are all it touches; it never repairs.
 
+use crate::chain::{Chain, Debris};
+use crate::checkpoint::found::{Found, find};
+use crate::checkpoint::writer::remove;
 use crate::disk::Disk;
 use crate::error::LogError;
-use crate::format::{
-    BATCH_ALIGNMENT_BYTES, BATCH_HEADER_SIZE_BYTES, BATCH_MAGIC, BadBatchHeader, BatchHeader, BatchKind,
-    SEGMENT_HEADER_SIZE_BYTES, SegmentHeader, segment_sequence,
-};
+use crate::format::{SegmentHeader, segment_sequence};
 use crate::reserve::RESERVE_NAME;
-use crate::room::segment_salt;
-use crate::segment::{PlacedBatch, Segment, is_zero};
+use crate::room::{opening_size, segment_salt};
+use crate::segment::{Segment, lock};
 use crate::writer::{Log, LogOptions};
 use std::fmt;
 use std::sync::Arc;
@@ -35,7 +40,6 @@ use warren_units::{Epoch, Lsn};
 
 /// A log is opened with a smaller first segment rather than not at all, down to this size.
 const OPENING_SIZE_BYTES_MIN: u64 = 256 * 1024;
-const SEARCH_SIZE_BYTES: u64 = 1024 * 1024;
 
 /// What opening a log found.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -46,6 +50,8 @@ pub struct Recovery {
     pub first: Lsn,
     /// Newest record there is.
     pub last: Lsn,
+    /// The newest checkpoint: the state after this record. Records behind it are to be replayed.
+    pub checkpoint: Option<Lsn>,
     /// The log was closed in order, or never used.
     pub was_closed: bool,
     /// What was cut off the end.
@@ -70,20 +76,17 @@ impl fmt::Display for Cut {
 
 impl Log {
     /// Opens the log on a disk, or makes one. The log begins a new epoch; everything that
-    /// [`Log::replay`] then gives is synced.
+    /// [`Log::replay_checkpoint`] and [`Log::replay`] then give is synced.
     pub fn open(disk: Arc<dyn Disk>, options: LogOptions) -> Result<(Log, Recovery), LogError> {
-        let found = find_segments(&*disk)?;
-        let sequence = found.newest_sequence + 1;
-        let mut chain = Chain::walk(found.segments)?;
-        let debris = chain.search_behind_end()?;
-        let claim = chain.claim.max(debris.claim);
-        if claim >= chain.next {
-            return Err(chain.damage(claim));
-        }
-        chain.check_unsynced(claim)?;
+        let Survey { found, chain, debris, claim, unfinished, newest_sequence } = Survey::of(&*disk)?;
+        chain.sync_behind(claim)?;
         let cut = chain.cut_from(&debris);
-        let mut segments = chain.clear_dead(&*disk, found.unfinished)?;
-        let epoch = Epoch(chain.newest_epoch.0 + 1);
+        for name in unfinished.iter().chain(&found.obsolete) {
+            remove(&*disk, name)?;
+        }
+        let mut segments = chain.clear_dead(&*disk)?;
+        let sequence = newest_sequence + 1;
+        let epoch = Epoch(chain.newest_epoch.max(found.stored.epoch()).0 + 1);
         let header = SegmentHeader {
             sequence,
             salt: segment_salt(&options, sequence),
@@ -93,11 +96,61 @@ impl Log {
             synced: Lsn(chain.next.0 - 1),
         };
         let (current, size) = open_epoch(&*disk, header, options.segment_size_bytes)?;
+        if segments.is_empty() {
+            chain.clear_last(&*disk)?;
+        }
         let first = segments.iter().find_map(|segment| segment.records());
-        let first = first.map_or(chain.next, |(first, _)| first);
-        let recovery = Recovery { epoch, first, last: header.synced, was_closed: chain.was_closed, cut };
+        let recovery = Recovery {
+            epoch,
+            first: first.map_or(chain.next, |(first, _)| first),
+            last: header.synced,
+            checkpoint: found.stored.checkpoint.as_ref().map(|checkpoint| checkpoint.footer.lsn),
+            was_closed: chain.was_closed,
+            cut,
+        };
         segments.push(current.clone());
-        Ok((Log::new(disk, options, segments, current, size, chain.next), recovery))
+        let moved_through = found.stored.moved_through;
+        let log = Log::new(disk, options, segments, current, size, chain.next, found);
+        // What a checkpoint could not finish deleting.
+        log.delete_superseded(&mut lock(&log.housekeeping), moved_through, &mut 0)?;
+        Ok((log, recovery))
+    }
+}
+
+/// Everything on a disk, looked through and not changed: what counts, and where it ends.
+pub(crate) struct Survey {
+    pub found: Found,
+    pub chain: Chain,
+    pub debris: Debris,
+    /// Highest LSN that some header says was synced.
+    pub claim: Lsn,
+    /// Segments whose making was never finished.
+    pub unfinished: Vec<String>,
+    pub newest_sequence: u64,
+}
+
+impl Survey {
+    pub fn of(disk: &dyn Disk) -> Result<Survey, LogError> {
+        let mut names = disk.list().map_err(LogError::io("list", "the log's directory"))?;
+        names.sort_unstable();
+        let found = find(disk, &names)?;
+        let (mut segments, mut unfinished, mut newest_sequence) = (Vec::new(), Vec::new(), 0);
+        for name in names {
+            let Some(sequence) = segment_sequence(&name) else { continue };
+            newest_sequence = sequence;
+            match Segment::open(disk, &name)? {
+                Some(segment) => segments.push(segment),
+                None => unfinished.push(name),
+            }
+        }
+        let mut chain = Chain::walk(segments, &found.stored)?;
+        let debris = chain.search_behind_end()?;
+        let claim = chain.claim.max(debris.claim);
+        if claim >= chain.next {
+            return Err(chain.damage(claim));
+        }
+        chain.end_before_torn(claim)?;
+        Ok(Survey { found, chain, debris, claim, unfinished, newest_sequence })
     }
 }
 
@@ -107,7 +160,7 @@ pub(crate) fn open_epoch(
     header: SegmentHeader,
     size_wanted: u64,
 ) -> Result<(Arc<Segment>, u64), LogError> {
-    let mut size = size_wanted;
+    let mut size = opening_size(size_wanted);
     loop {
         match Segment::create(disk, header, size) {
             Err(error) if error.is_storage_full() && disk.remove(RESERVE_NAME).is_ok() => {}
@@ -115,290 +168,4 @@ pub(crate) fn open_epoch(
             made => return Ok((Arc::new(made?), size)),
         }
     }
-}
-
-struct Found {
-    /// In the order of their sequence numbers.
-    segments: Vec<Segment>,
-    /// Files whose making was never finished.
-    unfinished: Vec<String>,
-    newest_sequence: u64,
-}
-
-fn find_segments(disk: &dyn Disk) -> Result<Found, LogError> {
-    let mut names = disk.list().map_err(LogError::io("list", "the log's directory"))?;
-    names.retain(|name| segment_sequence(name).is_some());
-    names.sort_unstable();
-    let newest_sequence = names.last().and_then(|name| segment_sequence(name)).unwrap_or(0);
-    let mut found = Found { segments: Vec::new(), unfinished: Vec::new(), newest_sequence };
-    for name in names {
-        match Segment::open(disk, &name)? {
-            Some(segment) => found.segments.push(segment),
-            None => found.unfinished.push(name),
-        }
-    }
-    Ok(found)
-}
-
-/// The batches that follow on each other, through all segments.
-struct Chain {
-    /// All segments, and for each the LSN from which its records do not count.
-    segments: Vec<(Arc<Segment>, Lsn)>,
-    /// LSN that the next record would have.
-    next: Lsn,
-    newest_epoch: Epoch,
-    /// Highest synced LSN that a header of the chain, or of any segment, claims.
-    claim: Lsn,
-    /// False until it is known where the log begins.
-    has_begun: bool,
-    /// Where the chain ends.
-    end: End,
-    /// A damaged first batch in the segment that should have gone on there.
-    damaged_next: Option<End>,
-    was_closed: bool,
-}
-
-#[derive(Clone, Copy)]
-struct End {
-    /// Index of the segment.
-    index: usize,
-    offset: u64,
-    /// Why there is no batch.
-    reason: &'static str,
-}
-
-/// What lies behind the end of the chain.
-struct Debris {
-    /// Highest synced LSN that a whole batch header in it claims.
-    claim: Lsn,
-    /// End of what is not zero, by segment, for those that the chain passed its last batch.
-    ends: Vec<u64>,
-}
-
-impl Chain {
-    fn walk(segments: Vec<Segment>) -> Result<Chain, LogError> {
-        let limits = limits(&segments)?;
-        let segments: Vec<_> = segments.into_iter().map(Arc::new).zip(limits).collect();
-        let mut chain = Chain {
-            next: Lsn(1),
-            newest_epoch: segments.last().map_or(Epoch(0), |(segment, _)| segment.header.epoch),
-            segments,
-            claim: Lsn::NONE,
-            has_begun: false,
-            end: End { index: 0, offset: SEGMENT_HEADER_SIZE_BYTES, reason: BadBatchHeader::Zeros.reason() },
-            damaged_next: None,
-            was_closed: true,
-        };
-        for index in 0..chain.segments.len() {
-            chain.walk_segment(index)?;
-        }
-        Ok(chain)
-    }
-
-    /// Adds a segment to the chain if it goes on there.
-    fn walk_segment(&mut self, index: usize) -> Result<(), LogError> {
-        let (segment, limit) = self.segments[index].clone();
-        let header = segment.header;
-        self.claim = self.claim.max(before_limit(header.synced, limit));
-        let mut goes_on = false;
-        if header.opens_epoch && (!self.has_begun || header.epoch_first == self.next) {
-            (goes_on, self.has_begun, self.was_closed) = (true, true, false);
-            self.next = header.epoch_first;
-        }
-        // What came before the oldest segment was deleted: its first batch says where the log begins.
-        let expected = self.has_begun.then_some(self.next);
-        let mut batches = segment.batches(SEGMENT_HEADER_SIZE_BYTES, expected)?;
-        while let Some(batch) = batches.next()? {
-            if batch.header.first >= limit {
-                if !self.has_begun {
-                    return Ok(());
-                }
-                break;
-            }
-            let last = before_limit(batch.header.last(), limit);
-            self.claim = self.claim.max(before_limit(batch.header.synced, limit));
-            self.was_closed = batch.header.kind == BatchKind::CleanEnd;
-            self.next = last.next();
-            (goes_on, self.has_begun) = (true, true);
-            segment.note_batch(batch.header.first, last, batch.offset, batch.end());
-        }
-        let end = End { index, offset: segment.end(), reason: batches.ended };
-        if goes_on {
-            (self.end, self.damaged_next) = (end, None);
-        } else if !self.has_begun {
-            let reason = format!("the first batch of the log is not readable: {}", end.reason);
-            return Err(LogError::corrupt(&segment.name, end.offset, reason));
-        } else if end.reason == BadBatchHeader::Damaged.reason() && self.damaged_next.is_none() {
-            self.damaged_next = Some(end);
-        }
-        Ok(())
-    }
-
-    /// Searches everything behind the end for batch headers and for bytes that are not zero.
-    fn search_behind_end(&self) -> Result<Debris, LogError> {
-        let ends = self.segments.iter().map(|(segment, _)| segment.end()).collect();
-        let mut debris = Debris { claim: Lsn::NONE, ends };
-        if self.was_closed {
-            return Ok(debris);
-        }
-        for (index, (segment, limit)) in self.segments.iter().enumerate().skip(self.end.index) {
-            let is_end = index == self.end.index;
-            let from = if is_end { self.end.offset } else { SEGMENT_HEADER_SIZE_BYTES };
-            let (claim, end) = search(segment, from)?;
-            debris.claim = debris.claim.max(before_limit(claim, *limit));
-            debris.ends[index] = end;
-        }
-        Ok(debris)
-    }
-
-    /// Checks the batches above the highest claim, which may be torn behind their header, and ends the
-    /// chain before the first that is. What is kept is synced: so far it may be in the page cache only.
-    fn check_unsynced(&mut self, claim: Lsn) -> Result<(), LogError> {
-        for index in 0..self.segments.len() {
-            let segment = self.segments[index].0.clone();
-            if segment.records().is_none_or(|(_, last)| last <= claim) {
-                continue;
-            }
-            let torn = first_torn_batch(&segment, claim)?;
-            if let Some((batch, reason)) = torn {
-                self.next = batch.header.first;
-                self.was_closed = false;
-                self.end = End { index, offset: batch.offset, reason };
-                for (behind, (segment, _)) in self.segments.iter().enumerate().skip(index) {
-                    let offset = if behind == index { batch.offset } else { SEGMENT_HEADER_SIZE_BYTES };
-                    segment.forget_from(offset, Lsn(self.next.0 - 1));
-                }
-            }
-            segment.file.sync().map_err(LogError::io("sync", &segment.name))?;
-            if torn.is_some() {
-                break;
-            }
-        }
-        Ok(())
-    }
-
-    /// Where the chain breaks off, as told to the operator.
-    fn break_place(&self) -> End {
-        if self.end.reason == BadBatchHeader::Damaged.reason() {
-            return self.end;
-        }
-        self.damaged_next.unwrap_or(self.end)
-    }
-
-    /// What is dropped, if anything but unused room lies behind the chain's end.
-    fn cut_from(&self, debris: &Debris) -> Option<Cut> {
-        let dropped = debris.ends.iter().enumerate().skip(self.end.index).map(|(index, end)| {
-            let is_end = index == self.end.index;
-            end - if is_end { self.end.offset } else { SEGMENT_HEADER_SIZE_BYTES }
-        });
-        let size_bytes: u64 = dropped.sum();
-        let End { index, offset, reason } = self.break_place();
-        (size_bytes > 0).then(|| Cut { segment: self.name(index), offset, reason, size_bytes })
-    }
-
-    fn name(&self, index: usize) -> String {
-        self.segments[index].0.name.clone()
-    }
-
-    /// Where a record that was synced is gone.
-    fn damage(&self, claim: Lsn) -> LogError {
-        let End { index, offset, reason } = self.break_place();
-        let reason = format!(
-            "{reason}, but record {} should be here: the log was synced up to record {claim}",
-            self.next
-        );
-        LogError::corrupt(&self.name(index), offset, reason)
-    }
-
-    /// Deletes segments in which no record counts, and answers the others, oldest first. A crash in between
-    /// finds the same end again: no record is written before the next epoch is open.
-    fn clear_dead(&self, disk: &dyn Disk, unfinished: Vec<String>) -> Result<Vec<Arc<Segment>>, LogError> {
-        let mut removed = unfinished;
-        let mut kept = Vec::new();
-        for (segment, _) in &self.segments {
-            if segment.records().is_none() {
-                removed.push(segment.name.clone());
-                continue;
-            }
-            let (end, size) = (segment.end(), segment.file.size());
-            if size.map_err(LogError::io("read", &segment.name))? > end {
-                segment.file.truncate(end).map_err(LogError::io("shorten", &segment.name))?;
-                segment.file.sync().map_err(LogError::io("sync", &segment.name))?;
-            }
-            kept.push(segment.clone());
-        }
-        for name in &removed {
-            disk.remove(name).map_err(LogError::io("remove", name))?;
-        }
-        disk.sync_directory().map_err(LogError::io("sync", "the log's directory"))?;
-        Ok(kept)
-    }
-}
-
-/// For each segment, the LSN from which its records do not count: where the next epoch begins.
-fn limits(segments: &[Segment]) -> Result<Vec<Lsn>, LogError> {
-    let mut limits = vec![Lsn(u64::MAX); segments.len()];
-    for index in (1..segments.len()).rev() {
-        let (older, newer) = (&segments[index - 1].header, &segments[index].header);
-        limits[index - 1] = match older.epoch.cmp(&newer.epoch) {
-            std::cmp::Ordering::Less => limits[index].min(newer.epoch_first),
-            std::cmp::Ordering::Equal => limits[index],
-            std::cmp::Ordering::Greater => {
-                let reason = format!("epoch {} follows epoch {}", newer.epoch, older.epoch);
-                return Err(LogError::corrupt(&segments[index].name, 0, reason));
-            }
-        };
-    }
-    Ok(limits)
-}
-
-/// The first batch above `claim` whose effects or bodies do not match their checksum.
-fn first_torn_batch(segment: &Segment, claim: Lsn) -> Result<Option<(PlacedBatch, &'static str)>, LogError> {
-    let end = segment.end();
-    let mut batches = segment.batches(segment.offset_before(claim), None)?;
-    while batches.offset < end {
-        let Some(batch) = batches.next()? else { break };
-        if batch.header.last() <= claim {
-            continue;
-        }
-        if batches.effects(&batch)?.is_none() {
-            return Ok(Some((batch, "the effects of the batch are torn")));
-        }
-        if !batches.are_bodies_good(&batch)? {
-            return Ok(Some((batch, "the bodies of the batch are torn")));
-        }
-    }
-    Ok(None)
-}
-
-fn before_limit(lsn: Lsn, limit: Lsn) -> Lsn {
-    lsn.min(Lsn(limit.0.saturating_sub(1)))
-}
-
-/// Searches a segment from `from` on for whole batch headers: the highest synced LSN that one claims, and
-/// the end of what is not zero.
-fn search(segment: &Segment, from: u64) -> Result<(Lsn, u64), LogError> {
-    let mut window = segment.window()?;
-    let (mut claim, mut end, mut offset) = (Lsn::NONE, from, from);
-    while offset < window.size() {
-        // Each piece overlaps the next one by a header.
-        let size = (window.size() - offset).min(SEARCH_SIZE_BYTES + BATCH_HEADER_SIZE_BYTES as u64);
-        let Some(bytes) = window.slice(offset, size)? else { break };
-        if !is_zero(bytes) {
-            let nonzero = bytes.iter().rposition(|byte| *byte != 0).map_or(0, |last| last as u64 + 1);
-            end = end.max(offset + nonzero);
-            for place in (0..bytes.len()).step_by(BATCH_ALIGNMENT_BYTES as usize) {
-                let Some(header) = bytes[place..].first_chunk::<BATCH_HEADER_SIZE_BYTES>() else { break };
-                if header[..4] != BATCH_MAGIC {
-                    continue;
-                }
-                match BatchHeader::decode(header, segment.seed()) {
-                    Ok(header) if header.epoch == segment.header.epoch => claim = claim.max(header.synced),
-                    _ => {}
-                }
-            }
-        }
-        offset += SEARCH_SIZE_BYTES;
-    }
-    Ok((claim, end))
 }

@@ -1,14 +1,31 @@
 //! Giving up records: the oldest segments once a checkpoint covers them, and the newest records when
 //! another leader's log is the right one. Never decides which: the caller names the LSN.
 
+use crate::checkpoint::found::{Found, Stored};
+use crate::checkpoint::writer::remove;
 use crate::error::LogError;
 use crate::format::SegmentHeader;
 use crate::recovery::open_epoch;
 use crate::room::segment_salt;
-use crate::segment::lock;
+use crate::segment::{Segment, lock};
 use crate::writer::Log;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use warren_units::{Epoch, Lsn};
+
+/// What has to be done with files sooner or later.
+pub(crate) struct Housekeeping {
+    /// Files that nothing needs any more, with their sizes.
+    pub doomed: Vec<(String, u64)>,
+    /// The log is not cut before this record: a checkpoint that counts, or may count, is taken at it.
+    pub cut_floor: Lsn,
+}
+
+impl Housekeeping {
+    pub fn new(found: &Found) -> Housekeeping {
+        Housekeeping { doomed: Vec::new(), cut_floor: found.stored.lsn() }
+    }
+}
 
 /// One segment, as an operator or a checkpoint sees it.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -41,40 +58,110 @@ impl Log {
         .collect()
     }
 
-    /// Deletes the oldest segments as long as all their records are older than `lsn`; answers how many
-    /// bytes that gave back.
-    pub fn remove_segments_before(&self, lsn: Lsn) -> Result<u64, LogError> {
-        self.check()?;
-        let mut freed = 0;
-        loop {
-            let mut segments = lock(&self.segments);
-            let [oldest, next, ..] = &segments[..] else { break };
-            let is_old = oldest.records().is_none_or(|(_, last)| last < lsn);
-            // The next segment must say where the log then begins, even after a power cut.
-            let synced = Lsn(self.synced.load(Ordering::Acquire));
-            let is_next_safe = match next.records() {
-                Some((first, _)) => first <= synced,
-                None => next.header.opens_epoch,
-            };
-            if !is_old || !is_next_safe {
+    /// Bytes that the log's files take on the disk.
+    pub fn disk_bytes(&self) -> u64 {
+        let mut segments = lock(&self.segments).clone();
+        segments.extend(lock(&self.tail).next.clone());
+        let sizes = segments.iter().map(|segment| segment.file.size().unwrap_or(0));
+        sizes.sum::<u64>() + self.stored().size()
+    }
+
+    /// Size of the state at the newest checkpoint: its file, and the bodies that were live.
+    pub fn checkpoint_bytes(&self) -> u64 {
+        self.stored().live_bytes()
+    }
+
+    /// Bytes of records that a start would have to replay behind the newest checkpoint.
+    pub fn log_bytes_since_checkpoint(&self) -> u64 {
+        let reserved = self.reserved_bytes.load(Ordering::Relaxed);
+        let behind = reserved.saturating_sub(self.bytes_before_checkpoint.load(Ordering::Relaxed));
+        behind + self.bytes_before_start.load(Ordering::Relaxed)
+    }
+
+    /// True when the log has grown by a segment and by half of the state since the newest checkpoint. Whoever
+    /// then makes one keeps the files at twice the live data and two segments.
+    pub fn is_checkpoint_due(&self) -> bool {
+        let bound = self.options.segment_size_bytes.max(self.checkpoint_bytes() / 2);
+        self.log_bytes_since_checkpoint() >= bound
+    }
+
+    /// The newest checkpoint and its bodies files, as of now.
+    pub(crate) fn stored(&self) -> Arc<Stored> {
+        lock(&self.stored).clone()
+    }
+
+    /// Lets a checkpoint count for readers, and answers the one before it.
+    pub(crate) fn publish(&self, stored: Stored) -> Arc<Stored> {
+        std::mem::replace(&mut *lock(&self.stored), Arc::new(stored))
+    }
+
+    /// The last record of the segments that can go when a checkpoint holds all up to `at`; `NONE` if there
+    /// is none. All up to `at` are synced.
+    pub(crate) fn removable_through(&self, at: Lsn) -> Lsn {
+        let segments = lock(&self.segments);
+        let mut through = Lsn::NONE;
+        for pair in segments.windows(2) {
+            if !self.can_go(&pair[0], &pair[1], at) {
                 break;
             }
-            let oldest = segments.remove(0);
-            drop(segments);
-            freed += oldest.file.size().map_err(LogError::io("read", &oldest.name))?;
-            self.disk.remove(&oldest.name).map_err(LogError::io("remove", &oldest.name))?;
+            through = pair[0].records().map_or(through, |(_, last)| last);
+        }
+        through
+    }
+
+    /// True if the oldest segment can go: all its records are covered, and the next segment says where the
+    /// log then begins, even after a power cut.
+    fn can_go(&self, oldest: &Segment, next: &Segment, through: Lsn) -> bool {
+        let synced = Lsn(self.synced.load(Ordering::Acquire));
+        oldest.records().is_none_or(|(_, last)| last <= through)
+            && match next.records() {
+                Some((first, _)) => first <= synced,
+                None => next.header.opens_epoch,
+            }
+    }
+
+    /// Deletes doomed files, then the oldest segments up to the record `through`. What a failure leaves is
+    /// tried again the next time.
+    pub(crate) fn delete_superseded(
+        &self,
+        housekeeping: &mut Housekeeping,
+        through: Lsn,
+        freed: &mut u64,
+    ) -> Result<(), LogError> {
+        while let Some((name, size)) = housekeeping.doomed.last() {
+            remove(&*self.disk, name)?;
+            *freed += size;
+            housekeeping.doomed.pop();
+        }
+        loop {
+            let oldest = match &lock(&self.segments)[..] {
+                [oldest, next, ..] if self.can_go(oldest, next, through) => oldest.clone(),
+                _ => break,
+            };
+            let size = oldest.file.size().map_err(LogError::io("read", &oldest.name))?;
+            remove(&*self.disk, &oldest.name)?;
             // After each, so that no power cut leaves a hole.
             self.disk.sync_directory().map_err(LogError::io("sync the directory of", &oldest.name))?;
+            lock(&self.segments).remove(0);
+            *freed += size;
         }
-        Ok(freed)
+        Ok(())
     }
 
     /// Drops all records behind `lsn` for good and goes on there in a new epoch, in which none of them can
     /// come back. Nobody may hold a reservation.
     ///
+    /// # Errors
+    /// [`LogError::BeforeCheckpoint`] where a checkpoint holds later records; nothing is changed. Others are
+    /// fatal.
+    ///
     /// # Panics
     /// If a reserved batch was not written, or if `lsn` is not in the log.
     pub fn truncate_after(&self, lsn: Lsn) -> Result<(), LogError> {
+        let housekeeping = lock(&self.housekeeping);
+        if lsn < housekeeping.cut_floor {
+            return Err(LogError::BeforeCheckpoint { lsn, checkpoint: housekeeping.cut_floor });
+        }
         self.sync()?;
         let _preparing = lock(&self.preparing);
         let _syncing = lock(&self.syncing);

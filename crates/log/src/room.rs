@@ -4,13 +4,28 @@
 use crate::error::LogError;
 use crate::format::{SEGMENT_HEADER_SIZE_BYTES, SegmentHeader, batch_span_bytes};
 use crate::segment::{Segment, lock};
-use crate::writer::{Log, LogOptions};
+use crate::writer::{Log, LogOptions, Tail};
+use std::io::IoSlice;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, MutexGuard};
+use std::sync::{Arc, MutexGuard, TryLockError};
 use warren_units::Lsn;
 
 /// This part of a segment's size is kept for acknowledgements and deletes on a full disk.
 const SETTLING_ROOM_DIVISOR: u64 = 4;
+
+/// Who can wait is asked to with so many times that much left.
+const LOW_SETTLING_ROOMS: u64 = 3;
+
+/// This part of a large segment's size is that of the one that opens an epoch: it is not filled ahead of need,
+/// and those behind it are. Small segments are for small disks, which are used evenly.
+const OPENING_DIVISOR: u64 = 32;
+const LARGE_SIZE_BYTES_MIN: u64 = 32 * 1024 * 1024;
+
+/// The part of the current segment that is used before the next one is filled: a log that hardly grows writes
+/// nothing in vain.
+const FILL_AFTER_SHARE: u64 = 32;
+
+static ZEROS: [u8; 256 * 1024] = [0; 256 * 1024];
 
 impl Log {
     /// True if a batch of `size` bytes (all effects and bodies of the turn, with whatever the caller keeps
@@ -37,12 +52,18 @@ impl Log {
 
     /// True when a full disk will soon stop what grows the state: who can wait should.
     pub fn is_room_low(&self) -> bool {
-        self.is_space_short() && self.contiguous_room.load(Ordering::Relaxed) < 2 * self.settling_room()
+        let is_tight = self.is_disk_tight.load(Ordering::Relaxed) || self.is_space_short();
+        is_tight && self.room_bytes() < LOW_SETTLING_ROOMS * self.settling_room()
     }
 
     /// Bytes kept for records of what shrinks the state, on a full disk.
     fn settling_room(&self) -> u64 {
         self.options.segment_size_bytes / SETTLING_ROOM_DIVISOR
+    }
+
+    /// As [`Log::has_room_for`], but makes none.
+    pub fn fits(&self, size: u64) -> bool {
+        batch_span_bytes(size, 0) <= self.contiguous_room.load(Ordering::Relaxed)
     }
 
     /// Preallocated bytes that no batch has taken yet.
@@ -64,10 +85,46 @@ impl Log {
     /// A full disk is none. Any error is fatal, see [`LogError::Poisoned`].
     pub fn prepare(&self) -> Result<(), LogError> {
         self.check()?;
-        match self.make_room(0) {
+        // Whoever holds this makes the next segment, or fills it: no sync should wait for that.
+        let preparing = match self.preparing.try_lock() {
+            Err(TryLockError::WouldBlock) => return Ok(()),
+            Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
+            Ok(preparing) => preparing,
+        };
+        match self.make_room_holding(&preparing, 0) {
             Err(error) if !error.is_storage_full() => Err(self.poison(error)),
             _ => Ok(()),
         }
+    }
+
+    /// Whether [`Log::prepare`] has a segment to make.
+    pub fn wants_segment(&self) -> bool {
+        lock(&self.tail).next.is_none()
+    }
+
+    /// Whether [`Log::fill_next`] has something to do.
+    pub fn wants_filling(&self) -> bool {
+        lock(&self.tail).unfilled_part().is_some()
+    }
+
+    /// Writes zeros over a part of the next segment and syncs them; true if there is more to do. A file
+    /// system keeps in its journal which preallocated blocks were written: without this each sync of a batch
+    /// changes that, too, and takes two to three times as long. To be called on a thread of its own.
+    ///
+    /// # Errors
+    /// Any error is fatal, see [`LogError::Poisoned`].
+    pub fn fill_next(&self) -> Result<bool, LogError> {
+        self.check()?;
+        // No batch has a place in the next segment as long as this is held.
+        let _preparing = lock(&self.preparing);
+        let Some((segment, from, to)) = lock(&self.tail).unfilled_part() else { return Ok(false) };
+        let end = to.min(from + ZEROS.len() as u64);
+        let zeros = &ZEROS[..(end - from) as usize];
+        let filled =
+            segment.file.write_at(from, &mut [IoSlice::new(zeros)]).and_then(|()| segment.file.sync());
+        filled.map_err(LogError::io("fill", &segment.name)).map_err(|error| self.poison(error))?;
+        lock(&self.tail).next_filled_to = end;
+        Ok(end < to)
     }
 
     fn make_room(&self, needed: u64) -> Result<(), LogError> {
@@ -116,13 +173,31 @@ impl Log {
                 }
             },
         };
+        self.is_disk_tight.store(size < self.options.segment_size_bytes, Ordering::Relaxed);
         let mut tail = lock(&self.tail);
+        if tail.next.is_none() {
+            tail.next_filled_to = SEGMENT_HEADER_SIZE_BYTES;
+        }
         tail.next_sequence = next.header.sequence + 1;
         tail.next = Some(next);
         tail.next_size = size;
         self.contiguous_room.store(tail.contiguous_room(), Ordering::Relaxed);
         Ok(())
     }
+}
+
+impl Tail {
+    /// The next segment, and from where to where it is not filled.
+    fn unfilled_part(&self) -> Option<(Arc<Segment>, u64, u64)> {
+        let is_used = self.position - SEGMENT_HEADER_SIZE_BYTES >= self.current_size / FILL_AFTER_SHARE;
+        let next = self.next.as_ref().filter(|_| is_used && self.next_filled_to < self.next_size)?;
+        Some((next.clone(), self.next_filled_to, self.next_size))
+    }
+}
+
+/// Size of the segment that opens an epoch, where segments are `segment_size` large.
+pub(crate) fn opening_size(segment_size: u64) -> u64 {
+    if segment_size < LARGE_SIZE_BYTES_MIN { segment_size } else { segment_size / OPENING_DIVISOR }
 }
 
 /// Size of a segment that takes at least a batch of `needed` bytes.
@@ -136,9 +211,19 @@ fn segment_size_min(options: &LogOptions, needed: u64) -> u64 {
     least.max(SEGMENT_HEADER_SIZE_BYTES.saturating_add(needed))
 }
 
-/// One salt per segment (splitmix64's finisher).
+/// One salt per segment.
 pub(crate) fn segment_salt(options: &LogOptions, sequence: u64) -> u64 {
-    let mut salt = options.salt.wrapping_add(sequence.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+    salt_of(options.salt, sequence)
+}
+
+/// One salt per checkpoint or bodies file, which share their sequence numbers.
+pub(crate) fn stored_salt(options: &LogOptions, sequence: u64) -> u64 {
+    salt_of(!options.salt, sequence)
+}
+
+/// Splitmix64's finisher.
+fn salt_of(salt: u64, sequence: u64) -> u64 {
+    let mut salt = salt.wrapping_add(sequence.wrapping_mul(0x9e37_79b9_7f4a_7c15));
     salt = (salt ^ (salt >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     salt = (salt ^ (salt >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
     salt ^ (salt >> 31)

@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use warren_units::Lsn;
 
 /// Distance of the places a segment remembers: a body is found by walking at most this far from one.
-const MARK_DISTANCE_BYTES: u64 = 64 * 1024;
+pub(crate) const MARK_DISTANCE_BYTES: u64 = 64 * 1024;
 const WINDOW_SIZE_BYTES_MIN: usize = 4 * 1024;
 const WINDOW_SIZE_BYTES_MAX: usize = 256 * 1024;
 
@@ -57,7 +57,7 @@ impl Segment {
     /// Opens a segment's file; `None` where its making was never finished, so that no batch is in it.
     pub fn open(disk: &dyn Disk, name: &str) -> Result<Option<Segment>, LogError> {
         let file = disk.open(name).map_err(LogError::io("open", name))?;
-        let mut window = Window::new(&*file, name)?;
+        let mut window = Window::new(file.clone(), name)?;
         let header = match window.array::<SEGMENT_HEADER_USED_BYTES>(0)? {
             Some(bytes) => SegmentHeader::decode(&bytes),
             None => return Ok(None),
@@ -68,7 +68,7 @@ impl Segment {
             }
             Ok(_) => Err(LogError::corrupt(name, 0, "the header is that of another segment")),
             Err(BadSegmentHeader::Version(found)) => {
-                Err(LogError::Version { segment: name.to_owned(), found, known: FORMAT_VERSION })
+                Err(LogError::Version { file: name.to_owned(), found, known: FORMAT_VERSION })
             }
             // Batches are written only once the header is durable.
             Err(BadSegmentHeader::Damaged) if !window.has_nonzero(SEGMENT_HEADER_SIZE_BYTES)? => Ok(None),
@@ -101,6 +101,14 @@ impl Segment {
     /// Offset behind the last batch.
     pub fn end(&self) -> u64 {
         lock(&self.places).end
+    }
+
+    /// About how many bytes of batches hold records behind `lsn`.
+    pub fn bytes_behind(&self, lsn: Lsn) -> u64 {
+        match self.records() {
+            Some((_, last)) if last > lsn => self.end() - self.offset_before(lsn.next()),
+            _ => 0,
+        }
     }
 
     /// Remembers a batch of the records `first` to `last` (none, if `last` is below `first`).
@@ -143,13 +151,13 @@ impl Segment {
         places.marks[..behind].last().map_or(SEGMENT_HEADER_SIZE_BYTES, |(_, offset)| *offset)
     }
 
-    pub fn window(&self) -> Result<Window<'_>, LogError> {
-        Window::new(&*self.file, &self.name)
+    pub fn window(&self) -> Result<Window, LogError> {
+        Window::new(self.file.clone(), &self.name)
     }
 
     /// The batches from the one at `offset` on. If `expected` is `None`, the first may have any LSN.
-    pub fn batches(&self, offset: u64, expected: Option<Lsn>) -> Result<Batches<'_>, LogError> {
-        Ok(Batches { segment: self, window: self.window()?, offset, expected, ended: "" })
+    pub fn batches(self: &Arc<Self>, offset: u64, expected: Option<Lsn>) -> Result<Batches, LogError> {
+        Ok(Batches { segment: self.clone(), window: self.window()?, offset, expected, ended: "" })
     }
 }
 
@@ -175,9 +183,9 @@ impl PlacedBatch {
 }
 
 /// Walks a segment from header to header, without reading what lies between them.
-pub(crate) struct Batches<'a> {
-    pub segment: &'a Segment,
-    pub window: Window<'a>,
+pub(crate) struct Batches {
+    pub segment: Arc<Segment>,
+    pub window: Window,
     /// Where the next batch would begin.
     pub offset: u64,
     expected: Option<Lsn>,
@@ -185,7 +193,7 @@ pub(crate) struct Batches<'a> {
     pub ended: &'static str,
 }
 
-impl Batches<'_> {
+impl Batches {
     /// The next batch if it has the next LSN and this segment's epoch.
     pub fn next(&mut self) -> Result<Option<PlacedBatch>, LogError> {
         let Some(bytes) = self.window.array::<BATCH_HEADER_SIZE_BYTES>(self.offset)? else {
@@ -223,6 +231,23 @@ impl Batches<'_> {
         Ok(effects.filter(|effects| crc32c::crc32c(effects) == batch.header.effects_checksum))
     }
 
+    /// LSN that the next batch is to begin with, if that is known.
+    pub fn expected(&self) -> Option<Lsn> {
+        self.expected
+    }
+
+    /// The batch's bodies, not checked; `buffer` has their size.
+    pub fn read_bodies(&mut self, batch: &PlacedBatch, buffer: &mut [u8]) -> Result<(), LogError> {
+        let offset = batch.bodies_offset();
+        if buffer.len() <= WINDOW_SIZE_BYTES_MAX
+            && let Some(bytes) = self.window.slice(offset, buffer.len() as u64)?
+        {
+            buffer.copy_from_slice(bytes);
+            return Ok(());
+        }
+        self.segment.file.read_at(offset, buffer).map_err(LogError::io("read", &self.segment.name))
+    }
+
     /// True if the batch's bodies match their checksum.
     pub fn are_bodies_good(&mut self, batch: &PlacedBatch) -> Result<bool, LogError> {
         let (mut offset, end) = (batch.bodies_offset(), batch.bodies_offset() + batch.header.bodies_size);
@@ -239,19 +264,27 @@ impl Batches<'_> {
 
 /// Reads a file forwards through a buffer: much at once where bytes are asked for one behind the other,
 /// little where bodies are skipped.
-pub(crate) struct Window<'a> {
-    file: &'a dyn DiskFile,
-    name: &'a str,
+pub(crate) struct Window {
+    file: Arc<dyn DiskFile>,
+    name: String,
     size: u64,
     buffer: Vec<u8>,
     start: u64,
     read_size: usize,
 }
 
-impl<'a> Window<'a> {
-    fn new(file: &'a dyn DiskFile, name: &'a str) -> Result<Window<'a>, LogError> {
+impl Window {
+    fn new(file: Arc<dyn DiskFile>, name: &str) -> Result<Window, LogError> {
         let size = file.size().map_err(LogError::io("read", name))?;
+        let name = name.to_owned();
         Ok(Window { file, name, size, buffer: Vec::new(), start: 0, read_size: WINDOW_SIZE_BYTES_MIN })
+    }
+
+    /// About `size` bytes from `offset` on will be asked for, one behind the other.
+    pub fn expect(&mut self, offset: u64, size: usize) {
+        self.start = offset;
+        self.buffer.clear();
+        self.read_size = size / 2;
     }
 
     pub fn size(&self) -> u64 {
@@ -271,7 +304,7 @@ impl<'a> Window<'a> {
             let wanted = (self.read_size as u64).max(size).min(self.size - offset);
             self.buffer.resize(wanted as usize, 0);
             self.start = offset;
-            self.file.read_at(offset, &mut self.buffer).map_err(LogError::io("read", self.name))?;
+            self.file.read_at(offset, &mut self.buffer).map_err(LogError::io("read", &self.name))?;
         }
         let from = (offset - self.start) as usize;
         Ok(Some(&self.buffer[from..from + size as usize]))

@@ -2,13 +2,15 @@
 //! thread made them, in any order, and one thread syncs. *Written* and *synced* are the ends of gap-free
 //! prefixes. A failed write or sync ends the log's life: nothing is tried twice.
 
+use crate::bodies::BodyCache;
+use crate::checkpoint::found::{Found, Stored};
 use crate::disk::Disk;
 use crate::error::LogError;
 use crate::format::{
     BATCH_HEADER_SIZE_BYTES, BatchHeader, BatchKind, SEGMENT_HEADER_SIZE_BYTES, batch_span_bytes,
 };
-use crate::reader::BodyCache;
 use crate::reserve::Reserve;
+use crate::retention::Housekeeping;
 use crate::segment::{Segment, lock};
 use std::collections::VecDeque;
 use std::io::IoSlice;
@@ -54,9 +56,21 @@ pub struct Log {
     pub(crate) contiguous_room: AtomicU64,
     /// The last attempt to make room found none.
     pub(crate) is_space_short: AtomicBool,
+    /// The next segment is smaller than it should be: the disk had no more room for it.
+    pub(crate) is_disk_tight: AtomicBool,
     pub(crate) reserve: Mutex<Reserve>,
     poisoned: AtomicBool,
     pub(crate) body_cache: Mutex<BodyCache>,
+    /// The newest checkpoint; set by whoever makes one.
+    pub(crate) stored: Mutex<Arc<Stored>>,
+    /// Of the next checkpoint or bodies file.
+    pub(crate) next_stored_sequence: AtomicU64,
+    pub(crate) is_checkpointing: AtomicBool,
+    /// Held while files are given up, and while the log is cut.
+    pub(crate) housekeeping: Mutex<Housekeeping>,
+    /// Bytes reserved when the newest checkpoint was begun, and those that the start found behind it.
+    pub(crate) bytes_before_checkpoint: AtomicU64,
+    pub(crate) bytes_before_start: AtomicU64,
 }
 
 /// Where the next batch goes, and which are on their way.
@@ -70,6 +84,8 @@ pub(crate) struct Tail {
     pub position: u64,
     pub next: Option<Arc<Segment>>,
     pub next_size: u64,
+    /// Up to where the next segment's blocks have been written over with zeros.
+    pub next_filled_to: u64,
     pub next_sequence: u64,
     /// Reserved and not yet counted as written, in LSN order; the ticket of the first.
     in_flight: VecDeque<Flight>,
@@ -102,7 +118,8 @@ impl Reservation {
 }
 
 impl Log {
-    /// A log that goes on in `current`, a fresh segment; everything before `next_lsn` is synced.
+    /// A log that goes on in `current`, a fresh segment; everything before `next_lsn` is synced, and `found`
+    /// is what is stored beside the segments.
     pub(crate) fn new(
         disk: Arc<dyn Disk>,
         options: LogOptions,
@@ -110,10 +127,19 @@ impl Log {
         current: Arc<Segment>,
         current_size: u64,
         next_lsn: Lsn,
+        found: Found,
     ) -> Log {
         let newest = Lsn(next_lsn.0 - 1);
         let tail = Tail::new(current, current_size, next_lsn);
+        let behind = |segment: &Arc<Segment>| segment.bytes_behind(found.stored.lsn());
+        let bytes_before_start = segments.iter().map(behind).sum();
         Log {
+            bytes_before_start: AtomicU64::new(bytes_before_start),
+            bytes_before_checkpoint: AtomicU64::new(0),
+            housekeeping: Mutex::new(Housekeeping::new(&found)),
+            next_stored_sequence: AtomicU64::new(found.newest_sequence + 1),
+            is_checkpointing: AtomicBool::new(false),
+            stored: Mutex::new(Arc::new(found.stored)),
             disk,
             options,
             contiguous_room: AtomicU64::new(tail.contiguous_room()),
@@ -126,6 +152,7 @@ impl Log {
             reserved_bytes: AtomicU64::new(0),
             synced_bytes: AtomicU64::new(0),
             is_space_short: AtomicBool::new(false),
+            is_disk_tight: AtomicBool::new(false),
             reserve: Mutex::default(),
             poisoned: AtomicBool::new(false),
             body_cache: Mutex::default(),
@@ -267,6 +294,16 @@ impl Log {
         Ok(self.progress())
     }
 
+    /// Syncs until `lsn` is synced. Where its batch is still being written by another thread, waits for that.
+    pub(crate) fn sync_through(&self, lsn: Lsn) -> Result<(), LogError> {
+        loop {
+            if self.sync()?.synced >= lsn {
+                return Ok(());
+            }
+            std::thread::yield_now();
+        }
+    }
+
     /// Ends the log in order: syncs everything and says so on the disk, so that the next start knows that
     /// nothing is missing. The log takes no more records.
     ///
@@ -303,8 +340,13 @@ impl Log {
         segment.file.sync().map_err(LogError::io("sync", &segment.name))
     }
 
+    /// True once a write or a sync of a segment has failed, and after [`Log::close`].
+    pub fn is_poisoned(&self) -> bool {
+        self.poisoned.load(Ordering::Acquire)
+    }
+
     pub(crate) fn check(&self) -> Result<(), LogError> {
-        if self.poisoned.load(Ordering::Acquire) { Err(LogError::Poisoned) } else { Ok(()) }
+        if self.is_poisoned() { Err(LogError::Poisoned) } else { Ok(()) }
     }
 
     pub(crate) fn poison(&self, error: LogError) -> LogError {
@@ -323,6 +365,7 @@ impl Tail {
             position: SEGMENT_HEADER_SIZE_BYTES,
             next: None,
             next_size: 0,
+            next_filled_to: 0,
             next_sequence: current.header.sequence + 1,
             in_flight: VecDeque::new(),
             first_ticket: 0,

@@ -10,6 +10,7 @@
 use crate::inline::split_words;
 use bytes::{Bytes, BytesMut};
 use std::fmt;
+use std::ops::Range;
 use warren_units::bounds::{
     BULK_SIZE_BYTES_MAX, INLINE_SIZE_BYTES_MAX, MULTIBULK_COUNT_MAX, SHARED_SIZE_BYTES_MIN,
 };
@@ -23,6 +24,9 @@ pub struct Span {
 }
 
 const SHARED: u32 = u32::MAX;
+
+/// Once this much of an announced string has arrived, memory is reserved for all of it.
+const TRUST_SIZE_BYTES: usize = 1024 * 1024;
 
 /// What one call of [`Decoder::decode`] found: whole commands, in order.
 #[derive(Default, Debug)]
@@ -42,6 +46,11 @@ impl Commands {
         self.commands.is_empty()
     }
 
+    /// Bytes in the shared buffers.
+    pub fn shared_size(&self) -> usize {
+        self.shared.iter().map(Bytes::len).sum()
+    }
+
     /// Forgets all commands and keeps a bounded amount of memory.
     pub fn clear(&mut self) {
         self.commands.clear();
@@ -55,6 +64,12 @@ impl Commands {
     pub fn args<'a>(&'a self, index: usize, input: &'a [u8]) -> Args<'a> {
         let (first, count) = self.commands[index];
         Args { input, spans: &self.spans[first as usize..(first + count) as usize], shared: &self.shared }
+    }
+
+    /// Several commands in order, as [`Commands::args`] answers each.
+    #[inline]
+    pub fn range<'a>(&'a self, range: Range<usize>, input: &'a [u8]) -> impl Iterator<Item = Args<'a>> {
+        range.map(move |index| self.args(index, input))
     }
 
     fn push_shared(&mut self, bytes: Bytes) {
@@ -253,6 +268,12 @@ impl Decoder {
     ) -> (usize, Result<(), ProtocolError>) {
         let mut consumed = 0;
         while commands.len() < command_count_max {
+            if self.is_between_commands()
+                && let Some(end) = read_whole(input, consumed, commands, limits)
+            {
+                consumed = end;
+                continue;
+            }
             match self.decode_command(input, &mut consumed, commands, limits) {
                 Ok(true) => {}
                 Ok(false) => break,
@@ -265,6 +286,16 @@ impl Decoder {
     /// How many bytes the bulk string on its way still lacks: a hint for the next read.
     pub fn missing_bytes(&self) -> usize {
         self.large.as_ref().map_or(0, |(buffer, size)| size + 2 - buffer.len())
+    }
+
+    /// How much of the bulk string on its way has arrived; 0 if none is.
+    pub fn arrived_bytes(&self) -> usize {
+        self.large.as_ref().map_or(0, |(buffer, _)| buffer.len())
+    }
+
+    #[inline]
+    fn is_between_commands(&self) -> bool {
+        self.arguments_left == 0 && self.large.is_none()
     }
 
     fn decode_command(
@@ -408,7 +439,8 @@ impl Decoder {
         Ok(Some(size))
     }
 
-    /// Moves what has arrived of a large string out of the input. Memory grows as bytes really come.
+    /// Moves what has arrived of a large string out of the input. Memory grows as bytes really come, and all at
+    /// once when much has come: growing further would move it again and again.
     fn fill_large(&mut self, input: &[u8], consumed: &mut usize) -> Result<bool, ProtocolError> {
         self.own_found(&input[*consumed..]);
         *consumed += self.position;
@@ -418,7 +450,8 @@ impl Decoder {
         let rest = &input[*consumed..];
         let arrived = &rest[..rest.len().min(missing)];
         if buffer.capacity() - buffer.len() < arrived.len() {
-            buffer.reserve(missing.min(arrived.len().max(buffer.len()).max(SHARED_SIZE_BYTES_MIN)));
+            let trusted = if buffer.len() >= TRUST_SIZE_BYTES { missing } else { buffer.len() };
+            buffer.reserve(missing.min(arrived.len().max(trusted).max(SHARED_SIZE_BYTES_MIN)));
         }
         buffer.extend_from_slice(arrived);
         *consumed += arrived.len();
@@ -462,6 +495,46 @@ impl Decoder {
         self.found.clear();
         *consumed += self.position;
         self.position = 0;
+    }
+}
+
+/// Reads a command of short strings that has arrived whole, which nearly all do, straight into `commands`,
+/// and answers where it ends. `None`, and nothing changed, for everything else and everything malformed: that
+/// is for the careful path.
+#[inline]
+fn read_whole(input: &[u8], start: usize, commands: &mut Commands, limits: Limits) -> Option<usize> {
+    let (count, mut position) = read_short_length(input, start, b'*')?;
+    if count == 0 || (count > 10 && !limits.authenticated) {
+        return None;
+    }
+    let first = commands.spans.len();
+    for _ in 0..count {
+        let argument = read_short_length(input, position, b'$')
+            .filter(|(size, start)| *size <= limits.bulk_size_bytes_max && start + size + 2 <= input.len());
+        let Some((size, start)) = argument else {
+            commands.spans.truncate(first);
+            return None;
+        };
+        commands.spans.push(Span { start: start as u32, size: size as u32 });
+        position = start + size + 2;
+    }
+    commands.commands.push((first as u32, count as u32));
+    Some(position)
+}
+
+/// Reads a marker, up to three digits and CRLF; answers the number and where the line after it begins.
+#[inline]
+fn read_short_length(input: &[u8], start: usize, marker: u8) -> Option<(usize, usize)> {
+    let digit = |byte: u8| byte.is_ascii_digit().then(|| usize::from(byte - b'0'));
+    match *input.get(start..)? {
+        [found, one, b'\r', b'\n', ..] if found == marker => Some((digit(one)?, start + 4)),
+        [found, ten @ b'1'..=b'9', one, b'\r', b'\n', ..] if found == marker => {
+            Some((digit(ten)? * 10 + digit(one)?, start + 5))
+        }
+        [found, hundred @ b'1'..=b'9', ten, one, b'\r', b'\n', ..] if found == marker => {
+            Some((digit(hundred)? * 100 + digit(ten)? * 10 + digit(one)?, start + 6))
+        }
+        _ => None,
     }
 }
 
@@ -570,6 +643,29 @@ mod tests {
             decode_in_pieces(&long_count, std::iter::empty()).1,
             Some(ProtocolError::MultibulkCountTooBig)
         );
+    }
+
+    #[test]
+    fn whole_commands_are_read_as_those_in_pieces_are() {
+        let sizes = [0, 1, 9, 10, 42, 99, 100, 640, 999, 1000];
+        let commands: Vec<Words> =
+            sizes.iter().map(|size| vec![b"SET".to_vec(), vec![b'x'; *size]]).collect();
+        let mut streams = vec![encode(&commands), encode(&[vec![b"MSET".to_vec(); 12]])];
+        let odd = [
+            "*02\r\n$3\r\nGET\r\n$1\r\na\r\n",
+            "*2\r\n$03\r\nGET\r\n$1\r\na\r\n",
+            "*1\r\n$4\r\nPING\r\n*1\r\n$-1\r\n",
+            "*1\r\n!4\r\nPING\r\n",
+            "*0\r\n*1\r\n$4\r\nPING\r\n",
+            "*1\r\n$1x\r\na\r\n",
+            "*1\r\r$4\r\rPING\r\r",
+        ];
+        streams.extend(odd.iter().map(|stream| stream.as_bytes().to_vec()));
+        for stream in streams {
+            let whole = decode_in_pieces(&stream, std::iter::empty());
+            assert_eq!(whole, decode_in_pieces(&stream, std::iter::repeat(1)));
+            assert!(!whole.0.is_empty() || whole.1.is_some());
+        }
     }
 
     #[test]

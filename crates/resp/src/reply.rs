@@ -73,15 +73,19 @@ impl<'a> Reply<'a> {
     pub fn bulk(&mut self, value: &[u8]) {
         let out = self.rope.bytes_mut();
         out.reserve(value.len() + 16);
-        out.push(b'$');
-        if value.len() < 10 {
-            out.push(b'0' + value.len() as u8);
-        } else if value.len() < 100 {
-            out.extend_from_slice(&[b'0' + (value.len() / 10) as u8, b'0' + (value.len() % 10) as u8]);
-        } else {
-            out.extend_from_slice(itoa::Buffer::new().format(value.len()).as_bytes());
+        let digit = |number: usize| b'0' + (number % 10) as u8;
+        // The head of most values is one store of known size.
+        match value.len() {
+            size @ 0..10 => out.extend_from_slice(&[b'$', digit(size), b'\r', b'\n']),
+            size @ 10..100 => {
+                out.extend_from_slice(&[b'$', digit(size / 10), digit(size), b'\r', b'\n']);
+            }
+            size => {
+                out.push(b'$');
+                out.extend_from_slice(itoa::Buffer::new().format(size).as_bytes());
+                out.extend_from_slice(b"\r\n");
+            }
         }
-        out.extend_from_slice(b"\r\n");
         out.extend_from_slice(value);
         out.extend_from_slice(b"\r\n");
     }

@@ -1,20 +1,17 @@
 //! The thread that takes checkpoints: when the log has grown enough, when the disk is short, or when someone
 //! asks. It enters the engine for one small step at a time; encoding and writing happen outside.
 
-use crate::core::{Core, fail};
+use crate::core::{Core, fail, now};
 use parking_lot::{Condvar, Mutex};
-use std::sync::Arc;
-use std::sync::mpsc;
+use std::cell::RefCell;
+use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
+use warren_engine::cache::process::CheckpointFacts;
 use warren_log::{CheckpointSummary, CheckpointWriter, Disk, LogError};
-use warren_units::{BodyName, Rope};
+use warren_units::{LoopId, Lsn};
 
 /// Keys or queues that one step takes out of the engine: some 50 to 100 us on memory that is not in a cache.
 const STEP_ENTRY_COUNT: usize = 256;
-/// A checkpoint is due once the log has grown by this much since the last one...
-const LOG_GROWTH_BYTES_MIN: u64 = 128 * 1024 * 1024;
-/// ...and by this part of what the last one holds.
-const LOG_GROWTH_DIVISOR: u64 = 2;
 /// How often the thread looks at the log.
 const LOOK_INTERVAL: Duration = Duration::from_millis(500);
 /// After a failure it waits so long before it tries again by itself.
@@ -27,7 +24,7 @@ pub type Outcome = Result<CheckpointSummary, String>;
 
 /// What is asked of the thread.
 #[derive(Default)]
-pub struct CheckpointRequests {
+pub struct Checkpoints {
     state: Mutex<State>,
     changed: Condvar,
 }
@@ -37,6 +34,7 @@ struct State {
     wanted: bool,
     backups: Vec<Backup>,
     is_stopping: bool,
+    facts: CheckpointFacts,
 }
 
 /// A copy of everything into another directory.
@@ -53,7 +51,7 @@ enum Next {
     End,
 }
 
-impl CheckpointRequests {
+impl Checkpoints {
     /// Asks for a checkpoint soon.
     pub fn request(&self) {
         self.state.lock().wanted = true;
@@ -66,6 +64,26 @@ impl CheckpointRequests {
         self.state.lock().backups.push(Backup { target, done });
         self.changed.notify_one();
         outcome
+    }
+
+    /// What INFO shows.
+    pub fn facts(&self) -> CheckpointFacts {
+        let state = self.state.lock();
+        CheckpointFacts { is_running: state.facts.is_running || state.wanted, ..state.facts }
+    }
+
+    fn note_begin(&self) {
+        self.state.lock().facts.is_running = true;
+    }
+
+    fn note_end(&self, outcome: &Outcome) {
+        let facts = &mut self.state.lock().facts;
+        facts.is_running = false;
+        facts.has_last_failed = outcome.is_err();
+        if outcome.is_ok() {
+            facts.count += 1;
+            facts.last_at = Some(now());
+        }
     }
 
     /// Ends the thread; a checkpoint in the making is given up.
@@ -94,7 +112,7 @@ impl CheckpointRequests {
     }
 }
 
-/// Runs until [`CheckpointRequests::stop`].
+/// Runs until [`Checkpoints::stop`].
 pub fn run(core: &Core) {
     let mut not_before = Instant::now();
     loop {
@@ -109,28 +127,48 @@ pub fn run(core: &Core) {
                 continue;
             }
         }
-        let outcome = take(core, |at| core.log.begin_checkpoint(at));
-        core.note_checkpoint(&outcome);
+        core.checkpoints.note_begin();
+        let is_short = core.log.is_space_short();
+        let outcome =
+            if is_short { take_on_full_disk(core) } else { take(core, |at| core.log.begin_checkpoint(at)) };
+        core.checkpoints.note_end(&outcome);
         if let Err(error) = outcome {
-            eprintln!("warren: no checkpoint: {error}");
-            let is_short = core.log.is_space_short();
+            if !core.checkpoints.is_stopping() {
+                eprintln!("warren: no checkpoint: {error}");
+            }
             not_before = Instant::now() + if is_short { RETRY_INTERVAL_SHORT } else { RETRY_INTERVAL };
         }
     }
 }
 
 fn is_due(core: &Core) -> bool {
-    let grown = core.log.log_bytes_since_checkpoint();
-    let due = LOG_GROWTH_BYTES_MIN.max(core.log.checkpoint_bytes() / LOG_GROWTH_DIVISOR);
-    grown > due || (grown > 0 && core.log.is_space_short())
+    let is_short = core.log.is_space_short() && core.log.log_bytes_since_checkpoint() > 0;
+    is_short || core.log.is_checkpoint_due()
+}
+
+/// On a full disk a checkpoint has the reserve's room; what it gives back goes there first.
+fn take_on_full_disk(core: &Core) -> Outcome {
+    core.log.lend_reserve().map_err(|error| error.to_string())?;
+    let outcome = take(core, |at| core.log.begin_checkpoint(at));
+    core.log.return_reserve();
+    // A loop finds out in its next turn, and tells who waits for room.
+    if let Err(error) = core.log.prepare() {
+        fail(&error);
+    }
+    core.wake(LoopId(0));
+    outcome
 }
 
 /// Freezes the engine, writes the frozen state with what `begin` gives, and finishes it.
-fn take<'l>(
-    core: &'l Core,
-    begin: impl FnOnce(warren_units::Lsn) -> Result<CheckpointWriter<'l>, LogError>,
-) -> Outcome {
-    let at = core.engine().begin_checkpoint();
+fn take<'l>(core: &'l Core, begin: impl FnOnce(Lsn) -> Result<CheckpointWriter<'l>, LogError>) -> Outcome {
+    let at = loop {
+        let mut engine = core.engine();
+        // A loop that gave way within its turn has records that have no place in the log yet.
+        if engine.batch_size() == 0 {
+            break engine.begin_checkpoint();
+        }
+        parking_lot::MutexGuard::unlock_fair(engine);
+    };
     let written = begin(at).and_then(|writer| write(core, writer));
     // Nobody else may freeze before this view is out of the engine.
     while core.engine().is_checkpointing() {
@@ -154,11 +192,10 @@ fn write(core: &Core, mut writer: CheckpointWriter<'_>) -> Result<CheckpointSumm
             piece
         };
         let is_last = piece.is_last;
-        let writing = std::cell::RefCell::new(&mut writer);
-        piece.encode(
-            &mut |block: &Rope| writing.borrow_mut().append(block),
-            &mut |name: BodyName, size: u32| writing.borrow_mut().keep_body(name, size),
-        )?;
+        let writing = RefCell::new(&mut writer);
+        piece.encode(&mut |block| writing.borrow_mut().append(block), &mut |name, size| {
+            writing.borrow_mut().keep_body(name, size);
+        })?;
         if is_last {
             return writer.finish();
         }

@@ -2,18 +2,24 @@
 //!
 //! ```text
 //! wait -> decode (no lock) -> lock: run, collect, reserve -> unlock -> write the log -> send what may leave
+//!         requests.rs         turn.rs                                  records.rs       outputs.rs
 //! ```
 
 mod connection;
+mod lockstep;
+mod outputs;
+mod records;
+mod requests;
 mod turn;
 
 use crate::core::Core;
+use crate::hands::Hands;
 use crate::io::{Driver, Event, ListenerTag, Token};
 use connection::Connection;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use warren_engine::PeerKind;
-use warren_units::LoopId;
+use warren_engine::{Address, PeerKind};
+use warren_units::{LoopId, Lsn, UnixMillis};
 
 /// Listener tags: which protocol is spoken behind a listener.
 pub const RESP_LISTENER: ListenerTag = ListenerTag(0);
@@ -35,14 +41,20 @@ pub struct EventLoop {
     /// By index of the peer: the engine names connections by peer.
     tokens: Vec<Option<Token>>,
     work: turn::Work,
+    /// Threads that take slow work off this one.
+    hands: Hands,
     /// Connections whose outputs wait for the log.
     gated: Vec<Token>,
     is_waiting: bool,
+    /// The newest record that this loop has given to the log.
+    newest_record: Lsn,
+    facts_refreshed_at: UnixMillis,
+    lockstep: lockstep::Lockstep,
     stopping_since: Option<Instant>,
 }
 
 impl EventLoop {
-    pub fn new(core: Arc<Core>, id: LoopId, driver: Box<dyn Driver>) -> EventLoop {
+    pub fn new(core: Arc<Core>, id: LoopId, driver: Box<dyn Driver>, hands: Hands) -> EventLoop {
         EventLoop {
             core,
             id,
@@ -51,8 +63,12 @@ impl EventLoop {
             connection_count: 0,
             tokens: Vec::new(),
             work: turn::Work::default(),
+            hands,
             gated: Vec::new(),
             is_waiting: false,
+            newest_record: Lsn::NONE,
+            facts_refreshed_at: UnixMillis(0),
+            lockstep: lockstep::Lockstep::default(),
             stopping_since: None,
         }
     }
@@ -65,7 +81,7 @@ impl EventLoop {
         let mut events = Vec::new();
         let mut sleep = SLEEP_TIME_MAX;
         loop {
-            self.driver.wait(Some(sleep), &mut events)?;
+            self.wait(sleep, &mut events)?;
             for event in events.drain(..) {
                 self.note(event);
             }
@@ -83,10 +99,20 @@ impl EventLoop {
         }
     }
 
+    fn wait(&mut self, sleep: Duration, events: &mut Vec<Event>) -> std::io::Result<()> {
+        while self.lockstep.looks_on() {
+            self.driver.wait(Some(Duration::ZERO), events)?;
+            if !events.is_empty() {
+                return Ok(());
+            }
+        }
+        self.driver.wait(Some(sleep), events)
+    }
+
     /// Sorts an event into the turn's work.
     fn note(&mut self, event: Event) {
         match event {
-            Event::Accepted { token, listener, peer } => {
+            Event::Accepted { token, listener, peer, local } => {
                 let kind = if listener == RESP_LISTENER { PeerKind::Resp } else { PeerKind::Amqp };
                 let slot = token.slot();
                 if self.connections.len() <= slot {
@@ -94,7 +120,7 @@ impl EventLoop {
                 }
                 self.connections[slot] = Some(Connection::new(token, kind));
                 self.connection_count += 1;
-                self.work.accepted.push((token, kind, peer));
+                self.work.accepted.push((token, kind, Address { remote: peer, local }));
             }
             Event::Received { token } => self.work.received.push(token),
             Event::ReceiveEnded { token } => self.work.ended.push(token),
@@ -102,8 +128,8 @@ impl EventLoop {
                 if let Some(connection) = self.connection(token)
                     && let Some(peer) = connection.peer
                 {
-                    let kind = connection.kind();
-                    self.work.unsent.push((kind, peer, unsent_bytes));
+                    let (kind, unsent) = (connection.kind(), unsent_bytes + connection.outbox.len());
+                    self.work.unsent.push((kind, peer, unsent));
                 }
             }
             Event::Closed { token, .. } => self.work.closed.push(token),

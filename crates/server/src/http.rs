@@ -41,8 +41,9 @@ pub fn serve(core: Arc<Core>, settings: &Settings) -> Result<HttpServer, String>
         return Ok(HttpServer { running: None });
     }
     let address = SocketAddr::new(settings.bind, settings.http_port);
-    let server = Server::http(address);
-    let server = Arc::new(server.map_err(|error| format!("cannot listen for HTTP on {address}: {error}"))?);
+    let refused = |error: &dyn std::fmt::Display| format!("cannot listen for HTTP on {address}: {error}");
+    let listener = crate::serve::bind_patiently(address, 1).map_err(|error| refused(&error))?.remove(0);
+    let server = Arc::new(Server::from_listener(listener, None).map_err(|error| refused(&error))?);
     let view = api::View { core, amqp_port: settings.amqp_port };
     let serving = server.clone();
     let thread = thread::Builder::new().name("http".to_owned()).spawn(move || {

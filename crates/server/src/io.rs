@@ -59,27 +59,19 @@ pub enum Event {
         token: Token,
         listener: ListenerTag,
         peer: SocketAddr,
+        /// This end: which of the machine's addresses the client has called.
+        local: SocketAddr,
     },
     /// Bytes were appended to the connection's input.
-    Received {
-        token: Token,
-    },
+    Received { token: Token },
     /// The peer will send nothing more, but may still read. To be answered by
     /// [`Driver::shutdown_after_send`] or [`Driver::close`], now or when the last replies are ready.
-    ReceiveEnded {
-        token: Token,
-    },
+    ReceiveEnded { token: Token },
     /// Some of what `send` left unsent has gone to the kernel. Comes until nothing is left; what `send`
     /// could write at once makes no event.
-    Sent {
-        token: Token,
-        unsent_bytes: usize,
-    },
+    Sent { token: Token, unsent_bytes: usize },
     /// The connection is gone. Its input can be read until the next `wait`. Does not follow `close`.
-    Closed {
-        token: Token,
-        reason: CloseReason,
-    },
+    Closed { token: Token, reason: CloseReason },
     /// [`Waker::wake`] was called since the last `wait`.
     Woken,
 }

@@ -4,12 +4,18 @@
 #![allow(clippy::disallowed_types, clippy::disallowed_methods)] // this crate owns files, sockets and clock
 
 pub mod bench;
+mod checkpointer;
 pub mod core;
 pub mod ctl;
 pub mod disk;
 mod event_loop;
+mod fetcher;
+mod hands;
 pub mod http;
 mod io;
+mod process;
+mod random;
+mod recovery;
 pub mod serve;
 pub mod settings;
 mod syncer;

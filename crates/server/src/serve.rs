@@ -1,32 +1,24 @@
 //! `warren serve`: from settings to a running server and back.
 
-use crate::core::{Core, LOOP_COUNT_MAX, now};
-use crate::disk::Directory;
+use crate::core::{Core, LOOP_COUNT_MAX};
 use crate::event_loop::{AMQP_LISTENER, EventLoop, RESP_LISTENER};
+use crate::hands::{self, Hands};
 use crate::io::{self, Driver, DriverKind, ListenerTag};
+use crate::recovery::recover;
 use crate::settings::Settings;
-use crate::syncer;
+use crate::{checkpointer, fetcher, syncer};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
-use warren_engine::Engine;
-use warren_engine::cache::settings::AppendFsync;
-use warren_log::{Log, LogError, LogOptions};
-use warren_units::{LoopId, Lsn};
-
-/// Replays that take longer show their progress.
-const QUIET_REPLAY_TIME_MAX: Duration = Duration::from_secs(1);
-
-/// The log keeps room for a checkpoint on a full disk: this part of a segment's size.
-const RESERVE_SIZE_DIVISOR: u64 = 4;
+use warren_units::LoopId;
 
 /// How long a port in use is tried again.
-const BIND_TIME_MAX: Duration = Duration::from_millis(500);
+const BIND_TIME_MAX: Duration = Duration::from_secs(2);
 
-/// Runs the server until SIGTERM or SIGINT.
+/// Runs the server until SIGTERM, SIGINT or SHUTDOWN.
 ///
 /// # Errors
 /// One line for the operator.
@@ -38,29 +30,38 @@ pub fn serve(settings: &Settings) -> Result<(), String> {
     let kind = io::choose(settings.io_driver).map_err(|error| format!("cannot drive sockets: {error}"))?;
     let mut signals =
         Signals::new([SIGTERM, SIGINT]).map_err(|error| format!("cannot take signals: {error}"))?;
+    core.set_stop_handle(signals.handle());
+    let (hands, hand_threads) = hands::start(&core)?;
     let (sender, receiver) = mpsc::channel();
     let mut loops = Vec::new();
     for index in 0..loop_count {
         let id = LoopId(index as u16);
         let own: Vec<_> =
             listeners.iter_mut().filter_map(|(tag, sockets)| Some((*tag, sockets.pop()?))).collect();
-        let (core, sender) = (core.clone(), sender.clone());
-        let body = move || run_loop(core, id, kind, own, &sender);
+        let (core, hands, sender) = (core.clone(), hands.clone(), sender.clone());
+        let body = move || run_loop(core, id, kind, own, hands, &sender);
         loops.push(spawn(&format!("loop-{index}"), body)?);
     }
-    drop(sender);
+    drop((hands, sender));
     let mut wakers = vec![None; loop_count];
     for (id, waker) in receiver.iter().take(loop_count) {
         let waker = waker.map_err(|error: std::io::Error| format!("cannot start an I/O loop: {error}"))?;
         wakers[usize::from(id)] = Some(waker);
     }
     core.set_wakers(wakers.into_iter().flatten().collect());
-    let each_second = settings.append_fsync != AppendFsync::No;
+    core.sync_requests.set_append_fsync(settings.append_fsync);
     let syncing = core.clone();
-    let syncer = spawn("syncer", move || syncer::run(&syncing, each_second))?;
+    let syncer = spawn("syncer", move || syncer::run(&syncing))?;
+    let fetching = core.clone();
+    let fetcher = spawn("fetcher", move || fetcher::run(&fetching))?;
+    let checkpointing = core.clone();
+    let checkpointer = spawn("checkpointer", move || checkpointer::run(&checkpointing))?;
+    let filling = core.clone();
+    let filler = spawn("filler", move || syncer::fill(&filling))?;
     let http = crate::http::serve(core.clone(), settings)?;
     announce(settings, kind);
 
+    // A signal, or SHUTDOWN.
     signals.forever().next();
     core.stop();
     for running in loops {
@@ -68,13 +69,19 @@ pub fn serve(settings: &Settings) -> Result<(), String> {
             return Err(format!("an I/O loop failed: {error}"));
         }
     }
+    hand_threads.join();
     http.stop();
+    core.checkpoints.stop();
+    let _ = checkpointer.join();
+    core.fetches.stop();
+    let _ = fetcher.join();
     core.sync_requests.stop();
     let _ = syncer.join();
+    let _ = filler.join();
     core.log.close().map_err(|error| error.to_string())
 }
 
-fn spawn<T: Send + 'static>(
+pub fn spawn<T: Send + 'static>(
     name: &str,
     body: impl FnOnce() -> T + Send + 'static,
 ) -> Result<thread::JoinHandle<T>, String> {
@@ -91,6 +98,7 @@ fn run_loop(
     id: LoopId,
     kind: DriverKind,
     listeners: Vec<(ListenerTag, TcpListener)>,
+    hands: Hands,
     started: &mpsc::Sender<Started>,
 ) -> std::io::Result<()> {
     let opened = io::open(kind).and_then(|mut driver| {
@@ -108,7 +116,7 @@ fn run_loop(
     };
     let _ = started.send((id.0, Ok(driver.waker())));
     core.wait_until_started();
-    EventLoop::new(core, id, driver).run()
+    EventLoop::new(core, id, driver, hands).run()
 }
 
 type Listeners = Vec<(ListenerTag, Vec<TcpListener>)>;
@@ -131,7 +139,7 @@ fn bind_all(settings: &Settings, loop_count: usize) -> Result<Listeners, String>
 
 /// Binds a port. The kernel keeps the sockets of a killed process that used io_uring for a moment longer than
 /// the process, so a port in use is tried again for a while.
-fn bind_patiently(address: SocketAddr, loop_count: usize) -> std::io::Result<Vec<TcpListener>> {
+pub fn bind_patiently(address: SocketAddr, loop_count: usize) -> std::io::Result<Vec<TcpListener>> {
     let until = Instant::now() + BIND_TIME_MAX;
     loop {
         match io::bind(address, loop_count) {
@@ -155,84 +163,4 @@ fn announce(settings: &Settings, kind: DriverKind) {
         settings.io_threads,
         settings.data_dir.display()
     );
-}
-
-/// Opens the log and replays it into a new engine.
-fn recover(settings: &Settings, loop_count: usize) -> Result<Core, String> {
-    let directory = settings.data_dir.display();
-    let disk = Directory::open(&settings.data_dir).map_err(|error| match error.kind() {
-        std::io::ErrorKind::WouldBlock => format!("data directory {directory} is in use by another process"),
-        _ => format!("cannot use data directory {directory}: {error}"),
-    })?;
-    let options = LogOptions {
-        segment_size_bytes: settings.segment_size_bytes,
-        salt: random_u64(),
-        reserve_size_bytes: settings.segment_size_bytes / RESERVE_SIZE_DIVISOR,
-    };
-    let (log, recovery) = Log::open(Arc::new(disk), options).map_err(|error| error.to_string())?;
-    if let Some(cut) = &recovery.cut {
-        println!("warren: {cut}");
-    }
-    let mut engine = Engine::new(engine_settings(settings, loop_count), now());
-    replay(&log, &mut engine, recovery.last)?;
-    // The first write finds its segment made; later ones are made ahead by the syncing thread.
-    log.prepare().map_err(|error| error.to_string())?;
-    engine.recovered(recovery.last, now(), recovery.was_closed);
-    Ok(Core::new(engine, log))
-}
-
-fn engine_settings(settings: &Settings, loop_count: usize) -> warren_engine::Settings {
-    let cache = warren_engine::cache::settings::Settings {
-        append_fsync: settings.append_fsync,
-        password: settings.password.clone().into_bytes(),
-        port: settings.resp_port,
-        ..Default::default()
-    };
-    let broker = warren_engine::broker::Settings {
-        publisher_confirms: settings.publisher_confirms,
-        ..Default::default()
-    };
-    warren_engine::Settings { cache, broker, seed: random_u64(), loop_count }
-}
-
-fn replay(log: &Log, engine: &mut Engine, last: Lsn) -> Result<(), String> {
-    let started = Instant::now();
-    let mut reported = started;
-    log.replay(Lsn::NONE, |record, bodies| {
-        if record.lsn.0 % 4096 == 0 && reported.elapsed() > QUIET_REPLAY_TIME_MAX {
-            reported = Instant::now();
-            println!("warren: replaying the log: {}%", record.lsn.0 * 100 / last.0.max(1));
-        }
-        let mut damage = None;
-        let mut body = |ordinal| bodies.read(ordinal).map_err(|error| damage = Some(error)).ok();
-        let replayed = engine.replay(record.lsn, record.effects, &mut body);
-        match damage {
-            Some(error) => Err(Unreadable::Log(error)),
-            None => replayed.map_err(|error| Unreadable::Record(error.to_string())),
-        }
-    })
-    .map_err(|error| match error {
-        Unreadable::Log(error) => error.to_string(),
-        Unreadable::Record(error) => error,
-    })
-}
-
-/// Why the log cannot be replayed.
-enum Unreadable {
-    Log(LogError),
-    Record(String),
-}
-
-impl From<LogError> for Unreadable {
-    fn from(error: LogError) -> Unreadable {
-        Unreadable::Log(error)
-    }
-}
-
-/// A number nobody outside can guess.
-fn random_u64() -> u64 {
-    let mut bytes = [0; 8];
-    let filled = rustix::rand::getrandom(&mut bytes, rustix::rand::GetRandomFlags::empty());
-    assert_eq!(filled, Ok(bytes.len()), "the kernel has random numbers");
-    u64::from_le_bytes(bytes)
 }

@@ -8,6 +8,7 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 use warren_engine::broker::ConfirmLevel;
 use warren_engine::cache::settings::AppendFsync;
+use warren_units::bounds::BODY_MEMORY_BYTES;
 
 const SEGMENT_SIZE_BYTES_DEFAULT: u64 = 64 << 20;
 const SEGMENT_SIZES_BYTES: std::ops::RangeInclusive<u64> = (1 << 20)..=(1 << 30);
@@ -43,6 +44,9 @@ pub struct Flags {
     /// What a publisher's confirm waits for.
     #[arg(long, env = "WARREN_PUBLISHER_CONFIRMS", value_name = "synced|written")]
     publisher_confirms: Option<String>,
+    /// Memory for the bodies of messages in queues, e.g. 512mb; past it they are read back from the log.
+    #[arg(long, env = "WARREN_BODY_MEMORY", value_name = "SIZE")]
+    body_memory: Option<String>,
     /// How sockets are driven.
     #[arg(long, env = "WARREN_IO_DRIVER", value_name = "auto|uring|epoll")]
     io_driver: Option<String>,
@@ -69,9 +73,12 @@ pub struct Settings {
     pub io_threads: usize,
     pub append_fsync: AppendFsync,
     pub publisher_confirms: ConfirmLevel,
+    pub body_memory_bytes: u64,
     pub io_driver: DriverChoice,
     pub password: String,
     pub segment_size_bytes: u64,
+    /// The file that was read, if one was.
+    pub config_file: Option<PathBuf>,
 }
 
 impl Flags {
@@ -80,7 +87,7 @@ impl Flags {
     /// # Errors
     /// One line for the operator: which setting, and what is wrong with it.
     pub fn decide(self) -> Result<Settings, String> {
-        let file = read_file(self.config.as_ref())?;
+        let (config_file, file) = read_file(self.config.as_ref())?;
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let append_fsync = self.appendfsync.or(file.appendfsync).unwrap_or_else(|| "everysec".to_owned());
         let confirms =
@@ -100,6 +107,11 @@ impl Flags {
                 "written" => ConfirmLevel::Written,
                 _ => return Err(unknown("publisher-confirms", &confirms, "synced or written")),
             },
+            body_memory_bytes: match self.body_memory.or(file.body_memory) {
+                None => BODY_MEMORY_BYTES,
+                Some(size) => size_bytes(&size)
+                    .ok_or_else(|| unknown("body-memory", &size, "a number with b, kb, mb or gb"))?,
+            },
             io_driver: match driver.as_str() {
                 "auto" => DriverChoice::Auto,
                 "uring" => DriverChoice::Uring,
@@ -113,48 +125,55 @@ impl Flags {
                     .filter(|size| SEGMENT_SIZES_BYTES.contains(size))
                     .ok_or_else(|| unknown("segment-size", &text, "a size from 1mb to 1gb"))?,
             },
+            config_file,
         })
     }
+}
+
+/// `256mb`, in Redis's units: powers of 1024.
+fn size_bytes(text: &str) -> Option<u64> {
+    let digits = text.trim_end_matches(|letter: char| letter.is_ascii_alphabetic());
+    let factor: u64 = match text[digits.len()..].to_ascii_lowercase().as_str() {
+        "" | "b" => 1,
+        "kb" => 1 << 10,
+        "mb" => 1 << 20,
+        "gb" => 1 << 30,
+        _ => return None,
+    };
+    digits.parse::<u64>().ok()?.checked_mul(factor)
 }
 
 fn unknown(setting: &str, value: &str, known: &str) -> String {
     format!("{setting} is '{value}', but must be {known}")
 }
 
-/// A size as Redis's configuration writes it: `100`, `64kb`, `64mb`, `1gb` (powers of 1024; `k`, `m` and `g`
-/// are powers of 1000).
-fn size_bytes(text: &str) -> Option<u64> {
-    let text = text.trim().to_ascii_lowercase();
-    let digits = text.trim_end_matches(|letter: char| !letter.is_ascii_digit());
-    let unit = match &text[digits.len()..] {
-        "" | "b" => 1,
-        "k" => 1000,
-        "kb" => 1 << 10,
-        "m" => 1_000_000,
-        "mb" => 1 << 20,
-        "g" => 1_000_000_000,
-        "gb" => 1 << 30,
-        _ => return None,
-    };
-    digits.parse::<u64>().ok()?.checked_mul(unit)
-}
-
-fn read_file(named: Option<&PathBuf>) -> Result<Flags, String> {
+/// The settings file and what it says; nothing where there is none.
+fn read_file(named: Option<&PathBuf>) -> Result<(Option<PathBuf>, Flags), String> {
     let default = PathBuf::from(CONFIG_FILE_NAME);
     let path = named.unwrap_or(&default);
     let text = match std::fs::read_to_string(path) {
         Ok(text) => text,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound && named.is_none() => {
-            return Ok(Flags::default());
+            return Ok((None, Flags::default()));
         }
         Err(error) => return Err(format!("cannot read {}: {error}", path.display())),
     };
-    toml::from_str(&text).map_err(|error| format!("{}: {}", path.display(), error.message()))
+    let flags = toml::from_str(&text).map_err(|error| format!("{}: {}", path.display(), error.message()))?;
+    Ok((Some(path.clone()), flags))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn sizes_have_units() {
+        let sizes = [("4mb", Some(4 << 20)), ("10", Some(10)), ("1KB", Some(1024)), ("2gb", Some(2 << 30))];
+        let wrong = [("", None), ("mb", None), ("4tb", None), ("-1", None), ("99999999999gb", None)];
+        for (text, size) in sizes.into_iter().chain(wrong) {
+            assert_eq!(size_bytes(text), size, "{text}");
+        }
+    }
 
     #[test]
     fn a_flag_wins_over_the_file_and_the_file_over_the_default() {
@@ -166,6 +185,7 @@ mod tests {
         let settings = flags.decide().unwrap();
         assert_eq!((settings.resp_port, settings.amqp_port, settings.http_port), (8000, 7001, 15672));
         assert_eq!(settings.append_fsync, AppendFsync::Always);
+        assert_eq!(settings.config_file, Some(path.clone()));
         std::fs::write(&path, "no-such-setting = 1\n").unwrap();
         let flags = Flags { config: Some(path), ..Flags::default() };
         assert!(flags.decide().unwrap_err().contains("no-such-setting"));

@@ -8,6 +8,7 @@ mod act;
 mod crash;
 mod disconnect;
 mod fault;
+mod fetch;
 mod network;
 mod send;
 mod sync;
@@ -29,6 +30,7 @@ static ACTIONS: &[Action] = &[
     Action { weight: 50, run: turn::run },
     Action { weight: 50, run: write::run },
     Action { weight: 50, run: send::run },
+    Action { weight: 40, run: fetch::run },
     Action { weight: 15, run: sync::run },
     Action { weight: 10, run: time::run },
     Action { weight: 2, run: disconnect::run },

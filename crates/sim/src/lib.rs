@@ -13,6 +13,7 @@ mod audit;
 mod checker;
 mod client;
 pub mod disk;
+mod fetching;
 mod life;
 mod link;
 mod model;

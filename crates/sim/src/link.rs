@@ -25,6 +25,9 @@ pub struct Link {
     pub outbox: Outbox,
     /// Let go by the server and not taken by the network.
     pub unsent: usize,
+    /// AMQP requests that the engine has got and not run, and when it began to postpone them.
+    pub unexecuted: usize,
+    pub postponed_at: u64,
     /// The client has gone, or the server lets it go.
     pub is_gone: bool,
 }
@@ -49,6 +52,8 @@ impl Link {
             input: Vec::new(),
             outbox: Outbox::new(),
             unsent: 0,
+            unexecuted: 0,
+            postponed_at: 0,
             is_gone: false,
         }
     }

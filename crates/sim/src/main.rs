@@ -66,14 +66,15 @@ fn read_flags() -> Result<Flags, String> {
 
 fn print_progress(seeds: u64, elapsed: Duration, totals: &Counters, failures: u64) {
     println!(
-        "{seeds} seeds in {:.1} s: {} requests, {} errors, {} records, {} starts, {} turned bits, {} cuts, {failures} failures",
+        "{seeds} seeds in {:.1} s: {} requests, {} errors, {} records, {} starts, {} turned bits, {} cuts, {} fetched bodies, {failures} failures",
         elapsed.as_secs_f64(),
         totals.requests,
         totals.errors,
         totals.records,
         totals.starts,
         totals.turned_bits,
-        totals.cuts
+        totals.cuts,
+        totals.fetched_bodies
     );
 }
 

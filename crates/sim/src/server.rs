@@ -5,6 +5,7 @@ use crate::checker::records::{Records, Unlike};
 use crate::checker::replay::Hashes;
 use crate::checker::start::NoStart;
 use crate::disk::SimDisk;
+use crate::fetching::Fetching;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use warren_engine::{Engine, Settings};
@@ -17,6 +18,7 @@ pub struct Server {
     /// The newest record that something waits to see synced.
     pub sync_wanted: Lsn,
     pub synced_at: u64,
+    pub fetching: Fetching,
     in_flight: Arc<Mutex<InFlight>>,
 }
 
@@ -57,13 +59,7 @@ pub fn rebuild(
     let mut next = Lsn(1);
     let replayed = log.replay(Lsn::NONE, |record, bodies| {
         records.check(&record, bodies)?;
-        let mut damage = None;
-        let mut body = |ordinal| bodies.read(ordinal).map_err(|error| damage = Some(error)).ok();
-        let applied = engine.replay(record.lsn, record.effects, &mut body);
-        if let Some(damage) = damage {
-            return Err(Stopped::Unlike(Unlike::Log(damage)));
-        }
-        applied.map_err(|error| Stopped::Record(error.to_string()))?;
+        engine.replay(&record).map_err(|error| Stopped::Record(error.to_string()))?;
         next = record.lsn.next();
         Ok(())
     });
@@ -104,6 +100,7 @@ impl Server {
             log: Arc::new(log),
             sync_wanted: Lsn::NONE,
             synced_at: now,
+            fetching: Fetching::default(),
             in_flight: Arc::default(),
         }
     }

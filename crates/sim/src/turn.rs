@@ -15,6 +15,7 @@ use warren_amqp::{Incoming, Method};
 use warren_engine::Address;
 use warren_engine::broker::{Content, Request};
 use warren_resp::{Args, Commands, Limits};
+use warren_units::peers::Ending;
 use warren_units::{LoopId, Lsn, UnixMillis};
 
 /// Commands that a loop runs of one connection in one turn.
@@ -42,11 +43,13 @@ impl World {
             })?;
             if is_gone {
                 self.links.remove(client);
-                if let Some(peer) = peer {
-                    self.server().engine.disconnect(kind, peer);
-                }
                 self.model.queues.release(*client);
                 self.model.keys.stop_waiting(*client);
+                if let Some(peer) = peer {
+                    let before = self.server().engine.newest_lsn();
+                    self.server().engine.disconnect(kind, peer);
+                    self.ran_postponed(before)?;
+                }
             }
         }
         self.tick()?;
@@ -129,7 +132,7 @@ impl World {
         for (waiter, reply) in moment.serve_waiters() {
             self.wake(waiter, reply, lsn.unwrap_or(Lsn::NONE))?;
         }
-        Ok(())
+        self.ran_postponed(before)
     }
 
     fn wake(&mut self, client: usize, reply: Reply, depends_on: Lsn) -> Checked {
@@ -144,10 +147,45 @@ impl World {
         self.count_request(link.client);
         let Some(server) = &mut self.server else { return Ok(()) };
         let lsn = record_since(before, server.engine.newest_lsn())?;
-        let mut moment = Moment::new(&mut self.model, server.engine.now().0, lsn);
+        link.unexecuted += 1;
+        self.catch_up(link, lsn)?;
+        self.ran_postponed(before)
+    }
+
+    /// Requests of an AMQP client that the engine has run by now; those behind a basic.get that waits for a body
+    /// are postponed.
+    fn catch_up(&mut self, link: &mut Link, lsn: Option<Lsn>) -> Checked {
+        let (Some(server), Some(peer)) = (&mut self.server, link.peer) else { return Ok(()) };
         let Session::Amqp(session) = &mut link.session else { return Ok(()) };
-        let what = session.executed(&mut moment)?;
-        self.trace.note(format!("client {} {what} {lsn:?}", link.client));
+        let postponed = server.engine.broker().postponed_request_count(peer);
+        let has_run = link.unexecuted > postponed;
+        while link.unexecuted > postponed {
+            let mut moment = Moment::new(&mut self.model, server.engine.now().0, lsn);
+            let what = session.executed(&mut moment)?;
+            self.trace.note(format!("client {} {what} {lsn:?}", link.client));
+            link.unexecuted -= 1;
+        }
+        if postponed > 0 && (has_run || link.unexecuted == 1) {
+            self.postponed_count += 1;
+            link.postponed_at = self.postponed_count;
+            self.trace.note(format!("client {} waits for a body with {postponed} requests", link.client));
+        }
+        Ok(())
+    }
+
+    /// A step may also have run what others had postponed, in the order in which they began to wait.
+    pub fn ran_postponed(&mut self, before: Lsn) -> Checked {
+        let after = self.server().engine.newest_lsn();
+        let lsn = (after > before).then_some(after);
+        let waiting = self.links.values().filter(|link| link.unexecuted > 0 && !link.is_gone);
+        let mut waiting: Vec<(u64, usize)> = waiting.map(|link| (link.postponed_at, link.client)).collect();
+        waiting.sort_unstable();
+        for (_, client) in waiting {
+            let Some(mut link) = self.links.remove(&client) else { continue };
+            let caught_up = self.catch_up(&mut link, lsn);
+            self.links.insert(client, link);
+            caught_up?;
+        }
         Ok(())
     }
 
@@ -169,7 +207,7 @@ impl World {
         for client in self.model.keys.timed_out(now.0) {
             self.wake(client, Reply::Array(None), Lsn::NONE)?;
         }
-        Ok(())
+        self.ran_postponed(before)
     }
 
     fn collect(&mut self, loop_index: usize) {
@@ -180,12 +218,13 @@ impl World {
                 return;
             };
             link.outbox.append(collected.outbox);
-            link.is_gone |= collected.ending;
+            link.is_gone |= collected.ending != Ending::No;
         });
     }
 
     /// Takes the turn's records and reserves their place.
-    fn take_batch(&mut self, loop_index: usize) -> Checked {
+    pub fn take_batch(&mut self, loop_index: usize) -> Checked {
+        self.take_fetches();
         let Some(server) = &mut self.server else { return Ok(()) };
         drop(server.engine.take_garbage());
         let Some(batch) = server.engine.take_batch() else { return Ok(()) };

@@ -42,6 +42,8 @@ pub struct World {
     pub records: Records,
     pub hashes: Hashes,
     pub counters: Counters,
+    /// Counts when clients began to wait for a body.
+    pub postponed_count: u64,
 }
 
 /// What the operator decided, for the whole run.
@@ -51,6 +53,8 @@ pub struct Settings {
     pub confirms: ConfirmLevel,
     pub loop_count: usize,
     pub segment_size_bytes: u64,
+    /// What bodies may take in memory; little, so that most are read back.
+    pub body_memory_bytes: u64,
 }
 
 /// What a run has done, for its summary.
@@ -65,6 +69,8 @@ pub struct Counters {
     pub starts: u64,
     pub turned_bits: u64,
     pub cuts: u64,
+    /// Bodies read back while the server ran.
+    pub fetched_bodies: u64,
 }
 
 impl Counters {
@@ -75,6 +81,7 @@ impl Counters {
         self.starts += other.starts;
         self.turned_bits += other.turned_bits;
         self.cuts += other.cuts;
+        self.fetched_bodies += other.fetched_bodies;
         for (family, count) in &other.by_family {
             *self.by_family.entry(family).or_default() += count;
         }
@@ -89,6 +96,7 @@ impl World {
             confirms: if random.chance(80) { ConfirmLevel::Synced } else { ConfirmLevel::Written },
             loop_count: 1 + random.below(3) as usize,
             segment_size_bytes: 4096 << random.below(5),
+            body_memory_bytes: *random.pick(&[0, 2000, 50_000, 256 << 20]),
         };
         // Some runs are about few families, so that their clients meet more often.
         let families: Vec<&'static Family> = match random.below(3) {
@@ -117,6 +125,7 @@ impl World {
             records: Records::default(),
             hashes: Hashes::default(),
             counters: Counters::default(),
+            postponed_count: 0,
         }
     }
 
@@ -148,6 +157,7 @@ impl World {
         };
         let broker = warren_engine::broker::Settings {
             publisher_confirms: self.settings.confirms,
+            body_memory_bytes: self.settings.body_memory_bytes,
             ..Default::default()
         };
         warren_engine::Settings {
@@ -263,6 +273,7 @@ impl World {
                 self.turn(loop_index)?;
                 self.write(loop_index);
             }
+            self.fetch_all()?;
             self.sync(Vec::new());
             for loop_index in 0..self.settings.loop_count {
                 self.send(loop_index)?;

@@ -166,11 +166,17 @@ impl Batch {
         std::mem::replace(self, next)
     }
 
+    /// Empties a written batch and keeps a bounded part of its memory.
+    pub fn clear(&mut self) {
+        self.effects.clear_keeping(1 << 20);
+        self.bodies.clear_keeping(1 << 20);
+        self.count = 0;
+    }
+
     /// Empties a written batch and gives its memory to this one, if this one has none yet.
     pub fn recycle(&mut self, mut written: Batch) {
         if self.count == 0 && self.open.is_none() {
-            written.effects.clear_keeping(1 << 20);
-            written.bodies.clear_keeping(1 << 20);
+            written.clear();
             self.effects = written.effects;
             self.bodies = written.bodies;
             self.body_sizes = written.body_sizes;
@@ -197,6 +203,18 @@ impl<'a> Record<'a> {
         let (effects, rest) = rest.split_at_checked(size)?;
         let (body_sizes, rest) = rest.split_at_checked(body_count.checked_mul(4)?)?;
         Some((Record { lsn, effects, body_sizes }, rest))
+    }
+
+    /// Effects that are not read from a record, such as a checkpoint's: no body comes with them.
+    pub fn without_bodies(lsn: Lsn, effects: &'a [u8]) -> Record<'a> {
+        Record { lsn, effects, body_sizes: &[] }
+    }
+
+    /// Size in bytes of one body of the record.
+    pub fn body_size(&self, ordinal: u32) -> Option<u32> {
+        let start = (ordinal as usize).checked_mul(4)?;
+        let size = self.body_sizes.get(start..start.checked_add(4)?)?;
+        Some(u32::from_le_bytes(size.try_into().ok()?))
     }
 
     /// Sizes in bytes of the record's bodies, by ordinal.
@@ -228,6 +246,7 @@ mod tests {
         let (first, rest) = Record::parse(Lsn(7), &effects).unwrap();
         assert_eq!(first.effects, b"first");
         assert_eq!(first.body_sizes().collect::<Vec<_>>(), [6, 20_000]);
+        assert_eq!([0, 1, 2, u32::MAX].map(|at| first.body_size(at)), [Some(6), Some(20_000), None, None]);
         let (second, rest) = Record::parse(Lsn(8), rest).unwrap();
         assert_eq!((second.effects, second.body_sizes().len(), rest.len()), (&b"second"[..], 0, 0));
         assert_eq!(taken.bodies().len(), 20_006);

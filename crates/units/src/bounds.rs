@@ -22,6 +22,8 @@ pub const FRAME_SIZE_BYTES_MIN: u32 = 4096;
 pub const CHANNEL_COUNT_MAX: u16 = 2047;
 /// AMQP: the largest message body accepted (RabbitMQ's default `max_message_size`).
 pub const MESSAGE_SIZE_BYTES_MAX: u64 = 16 * 1024 * 1024;
+/// AMQP: memory for the bodies of messages in queues.
+pub const BODY_MEMORY_BYTES: u64 = 256 * 1024 * 1024;
 /// AMQP: nesting of field tables and arrays.
 pub const TABLE_DEPTH_MAX: usize = 32;
 
@@ -31,6 +33,6 @@ pub const OUTBOX_SIZE_BYTES_HIGH: usize = 1024 * 1024;
 pub const OUTBOX_SIZE_BYTES_LOW: usize = 256 * 1024;
 
 /// Commands that one loop executes in a row before another loop may enter the engine.
-pub const TURN_COMMAND_COUNT_MAX: usize = 4096;
+pub const TURN_COMMAND_COUNT_MAX: usize = 1024;
 /// Engine time one loop holds the lock before it gives way, in microseconds.
 pub const TURN_MICROSECONDS_MAX: u64 = 2_000;

@@ -8,13 +8,23 @@ use crate::numbers::{LoopId, PeerId};
 use crate::outbox::{Gate, Outbox};
 use crate::rope::Rope;
 
+/// How a connection ends.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Ending {
+    No,
+    /// Once all its outputs have left.
+    AfterOutputs,
+    /// Now: what has not left never will.
+    AtOnce,
+}
+
 /// One connection as the engine sees it.
 #[derive(Debug)]
 struct Slot {
     generation: u32,
     open: bool,
     dirty: bool,
-    ending: bool,
+    ending: Ending,
     loop_id: LoopId,
     outbox: Outbox,
     /// Bytes already collected by the loop and not yet taken by the socket.
@@ -34,8 +44,7 @@ pub struct Peers {
 pub struct Collected<'a> {
     pub peer: PeerId,
     pub outbox: &'a mut Outbox,
-    /// The connection is to be closed once everything in the outbox has left.
-    pub ending: bool,
+    pub ending: Ending,
 }
 
 impl Peers {
@@ -50,7 +59,7 @@ impl Peers {
                 generation: 0,
                 open: false,
                 dirty: false,
-                ending: false,
+                ending: Ending::No,
                 loop_id,
                 outbox: Outbox::new(),
                 unsent: 0,
@@ -58,7 +67,7 @@ impl Peers {
             self.slots.len() as u32 - 1
         });
         let slot = &mut self.slots[index as usize];
-        (slot.open, slot.ending, slot.loop_id, slot.unsent) = (true, false, loop_id, 0);
+        (slot.open, slot.ending, slot.loop_id, slot.unsent) = (true, Ending::No, loop_id, 0);
         PeerId { index, generation: slot.generation }
     }
 
@@ -130,13 +139,26 @@ impl Peers {
 
     /// Close the connection once its outputs have left. Further requests from it are dropped.
     pub fn end(&mut self, peer: PeerId) {
+        self.end_as(peer, Ending::AfterOutputs);
+    }
+
+    /// Close the connection at once and throw away what is on its way to it.
+    pub fn cut(&mut self, peer: PeerId) {
+        if let Some(outbox) = self.outbox(peer) {
+            *outbox = Outbox::new();
+            self.end_as(peer, Ending::AtOnce);
+        }
+    }
+
+    fn end_as(&mut self, peer: PeerId, ending: Ending) {
         if self.outbox(peer).is_some() {
-            self.slots[peer.index as usize].ending = true;
+            let slot = &mut self.slots[peer.index as usize];
+            slot.ending = slot.ending.max(ending);
         }
     }
 
     pub fn is_ending(&self, peer: PeerId) -> bool {
-        self.slots.get(peer.index as usize).is_some_and(|slot| slot.ending)
+        self.slots.get(peer.index as usize).is_some_and(|slot| slot.ending != Ending::No)
     }
 
     /// Hands every peer of `loop_id` with new outputs to `take`, which should empty its outbox.
@@ -180,6 +202,18 @@ mod tests {
         });
         assert_eq!(seen, [(one, b"ac".to_vec())]);
         peers.collect(LoopId(0), |_| panic!("nothing is dirty any more"));
+    }
+
+    #[test]
+    fn who_is_cut_gets_nothing_more_and_is_collected_as_such() {
+        let mut peers = Peers::new(1);
+        let peer = peers.open(LoopId(0));
+        peers.output(peer, Gate::OPEN, |rope| rope.extend(b"never sent"));
+        peers.cut(peer);
+        peers.end(peer);
+        let mut endings = Vec::new();
+        peers.collect(LoopId(0), |collected| endings.push((collected.outbox.len(), collected.ending)));
+        assert_eq!(endings, [(0, Ending::AtOnce)]);
     }
 
     #[test]

@@ -180,6 +180,7 @@ impl Rope {
     }
 }
 
+#[derive(Clone)]
 pub struct Chunks<'a> {
     rope: &'a Rope,
     copied: usize,

@@ -3,7 +3,7 @@
 use super::world::{World, name};
 use proptest::prelude::*;
 use warren_amqp::methods::*;
-use warren_units::PeerId;
+use warren_units::{Gate, PeerId};
 
 #[test]
 fn durable_things_come_back_and_others_do_not() {
@@ -44,21 +44,32 @@ fn a_delivery_waits_until_its_record_is_written() {
 }
 
 #[test]
-fn a_bridged_message_waits_for_the_sync() {
-    let mut world = World::new();
-    let client = world.client();
-    world.declare(client, "d", true);
-    world.consume(client, "d", "c", true);
-    world.read(client);
-    world.step(|broker, step| {
-        let body = warren_amqp::Payload::Plain(b"1");
-        assert_eq!(broker.publish_from_bridge(step, b"", b"d", body), Ok(1));
-        assert!(broker.publish_from_bridge(step, b"none", b"d", body).is_err());
-    });
-    assert_eq!(world.read(client), [""; 0]);
-    world.sync();
-    assert_eq!(world.read(client), ["c 1 1"]);
-    world.crashed();
+fn a_bridged_message_waits_for_the_stricter_of_both_settings() {
+    use crate::ConfirmLevel::{Synced, Written};
+    for (is_always, confirms, is_strict) in
+        [(false, Written, false), (false, Synced, true), (true, Written, true), (true, Synced, true)]
+    {
+        let mut world = World::new();
+        world.broker.settings.publisher_confirms = confirms;
+        let client = world.client();
+        world.declare(client, "d", true);
+        world.consume(client, "d", "c", true);
+        world.read(client);
+        world.step(|broker, step| {
+            let body = warren_amqp::Payload::Plain(b"1");
+            let lsn = step.batch.next_lsn();
+            let published = broker.publish_from_bridge(step, b"", b"d", body, is_always).unwrap();
+            assert_eq!(published.queue_count, 1);
+            assert_eq!(published.gate, if is_strict { Gate::synced(lsn) } else { Gate::OPEN });
+            assert!(broker.publish_from_bridge(step, b"none", b"d", body, is_always).is_err());
+        });
+        assert_eq!(world.read(client).is_empty(), is_strict, "{is_always} {confirms:?}");
+        if is_strict {
+            world.sync();
+            assert_eq!(world.read(client), ["c 1 1"]);
+        }
+        world.crashed();
+    }
 }
 
 #[test]
@@ -66,13 +77,16 @@ fn a_malformed_record_is_an_error() {
     use warren_units::varint::Cursor;
     let mut world = World::new();
     for bytes in [&[0xff][..], &[0x83, 9], &[0x87, 1, 1, 1, 0], &[0x86, 0, 0, 0, 0, 2, 0, 0, 0, 0]] {
-        let replayed = world.broker.replay(warren_units::Lsn(1), &mut Cursor::new(bytes), &mut |_| None);
+        let mut framed = (bytes.len() as u32).to_le_bytes().to_vec();
+        framed.extend([0; 4].iter().chain(bytes));
+        let (record, _) = warren_units::Record::parse(warren_units::Lsn(1), &framed).unwrap();
+        let replayed = world.broker.replay(&record, &mut Cursor::new(record.effects));
         assert!(replayed.is_err(), "{bytes:?}");
     }
 }
 
 #[derive(Clone, Debug)]
-enum Act {
+pub enum Act {
     Publish { queue: usize, persistent: bool },
     PublishToAll { persistent: bool },
     Get { queue: usize, no_ack: bool },
@@ -84,7 +98,7 @@ enum Act {
     Crash,
 }
 
-fn act() -> impl Strategy<Value = Act> {
+pub fn act() -> impl Strategy<Value = Act> {
     let queue = 0..3usize;
     prop_oneof![
         6 => (queue.clone(), any::<bool>()).prop_map(|(queue, persistent)| Act::Publish { queue, persistent }),
@@ -100,9 +114,9 @@ fn act() -> impl Strategy<Value = Act> {
 }
 
 /// Two durable queues, one of them with a limit and a dead letter exchange, and a transient one.
-const QUEUES: [&str; 3] = ["one", "two", "three"];
+pub const QUEUES: [&str; 3] = ["one", "two", "three"];
 
-fn declare_all(world: &mut World, client: PeerId) {
+pub fn declare_all(world: &mut World, client: PeerId) {
     let exchange = name("all");
     let declare = ExchangeDeclare { exchange, kind: name("fanout"), durable: true, ..Default::default() };
     world.send(client, 1, declare);
@@ -142,6 +156,43 @@ fn what_an_unclean_end_left_unknown_stays_so_over_a_clean_one() {
     assert_eq!(world.drain(client, "q"), ["old again", "new"]);
 }
 
+/// One act of a client that may be renewed by it.
+pub fn perform(world: &mut World, client: &mut PeerId, body: &str, act: Act) {
+    match act {
+        Act::Publish { queue, persistent } => world.publish(*client, "", QUEUES[queue], body, persistent),
+        Act::PublishToAll { persistent } => world.publish(*client, "all", "", body, persistent),
+        Act::Get { queue, no_ack } => {
+            world.send(*client, 1, BasicGet { queue: name(QUEUES[queue]), no_ack, ..Default::default() });
+        }
+        Act::Consume { queue } => {
+            world.send(*client, 1, BasicQos { prefetch_count: 2, ..Default::default() });
+            world.consume(*client, QUEUES[queue], "", false);
+        }
+        Act::Settle { tag, multiple, how } => match how {
+            0 => world.send(*client, 1, BasicAck { delivery_tag: tag, multiple }),
+            how => {
+                let nack = BasicNack { delivery_tag: tag, multiple, requeue: how == 1 };
+                world.send(*client, 1, nack);
+            }
+        },
+        Act::Purge { queue } => {
+            world.send(*client, 1, QueuePurge { queue: name(QUEUES[queue]), ..Default::default() });
+        }
+        Act::Delete { queue } => {
+            world.send(*client, 1, QueueDelete { queue: name(QUEUES[queue]), ..Default::default() });
+            declare_all(world, *client);
+        }
+        Act::Reconnect => *client = renew(world, *client),
+        Act::Crash => {
+            // The new world's log begins here, so the old one's hash is compared and life goes on.
+            world.crashed();
+        }
+    }
+    if world.read(*client).iter().any(|line| line.starts_with("channel.close")) {
+        *client = renew(world, *client);
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(200))]
     #[test]
@@ -150,40 +201,7 @@ proptest! {
         let mut client = world.client();
         declare_all(&mut world, client);
         for (number, act) in acts.into_iter().enumerate() {
-            let body = number.to_string();
-            match act {
-                Act::Publish { queue, persistent } => world.publish(client, "", QUEUES[queue], &body, persistent),
-                Act::PublishToAll { persistent } => world.publish(client, "all", "", &body, persistent),
-                Act::Get { queue, no_ack } => {
-                    world.send(client, 1, BasicGet { queue: name(QUEUES[queue]), no_ack, ..Default::default() });
-                }
-                Act::Consume { queue } => {
-                    world.send(client, 1, BasicQos { prefetch_count: 2, ..Default::default() });
-                    world.consume(client, QUEUES[queue], "", false);
-                }
-                Act::Settle { tag, multiple, how } => match how {
-                    0 => world.send(client, 1, BasicAck { delivery_tag: tag, multiple }),
-                    how => {
-                        let nack = BasicNack { delivery_tag: tag, multiple, requeue: how == 1 };
-                        world.send(client, 1, nack);
-                    }
-                },
-                Act::Purge { queue } => {
-                    world.send(client, 1, QueuePurge { queue: name(QUEUES[queue]), ..Default::default() });
-                }
-                Act::Delete { queue } => {
-                    world.send(client, 1, QueueDelete { queue: name(QUEUES[queue]), ..Default::default() });
-                    declare_all(&mut world, client);
-                }
-                Act::Reconnect => client = renew(&mut world, client),
-                Act::Crash => {
-                    // The new world's log begins here, so the old one's hash is compared and life goes on.
-                    world.crashed();
-                }
-            }
-            if world.read(client).iter().any(|line| line.starts_with("channel.close")) {
-                client = renew(&mut world, client);
-            }
+            perform(&mut world, &mut client, &number.to_string(), act);
         }
         world.disconnect(client);
         let live: Vec<_> = QUEUES.map(|queue| world.broker.queue("/", queue.as_bytes())).into_iter().flatten().collect();

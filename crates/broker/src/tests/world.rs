@@ -2,13 +2,13 @@
 //!
 //! What a client would read is decoded and shown as lines: `deliver tag=1 "body" (redelivered)`.
 
-use crate::{Broker, Content, PeerInfo, Request, Settings};
+use crate::{Broker, Content, Fetch, PeerInfo, Request, Settings};
 use bytes::Bytes;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use warren_amqp::methods::*;
 use warren_amqp::{Assembler, Incoming, Method, Payload, Properties, RawProperties, ShortStr, Table};
 use warren_units::varint::Cursor;
-use warren_units::{Batch, LoopId, Lsn, PeerId, Peers, Progress, Record, Rope, Step, UnixMillis};
+use warren_units::{Batch, BodyName, LoopId, Lsn, PeerId, Peers, Progress, Record, Rope, Step, UnixMillis};
 
 pub fn name(text: &str) -> ShortStr<'_> {
     ShortStr::new(text.as_bytes()).unwrap()
@@ -32,6 +32,10 @@ pub struct World {
     batch: Batch,
     log: Vec<Logged>,
     readers: BTreeMap<u32, Reader>,
+    /// Bodies are read only when a test says so, see [`World::serve_fetches`].
+    pub is_disk_slow: bool,
+    fetches: VecDeque<Fetch>,
+    settings: Settings,
 }
 
 struct Reader {
@@ -47,7 +51,7 @@ impl World {
 
     pub fn with(settings: Settings) -> World {
         World {
-            broker: Broker::new(settings),
+            broker: Broker::new(settings.clone()),
             peers: Peers::new(1),
             now: UnixMillis(1_000_000),
             progress: Progress::default(),
@@ -55,6 +59,9 @@ impl World {
             batch: Batch::new(Lsn(1)),
             log: Vec::new(),
             readers: BTreeMap::new(),
+            is_disk_slow: false,
+            fetches: VecDeque::new(),
+            settings,
         }
     }
 
@@ -77,6 +84,44 @@ impl World {
             self.advance(progress);
         }
         self.broker.take_garbage();
+        self.fetches.extend(self.broker.take_fetches());
+        while !self.is_disk_slow && self.serve_fetches() > 0 {}
+    }
+
+    /// Reads the bodies that are wanted; answers how many.
+    pub fn serve_fetches(&mut self) -> usize {
+        let mut count = 0;
+        for fetch in std::mem::take(&mut self.fetches) {
+            let bodies: Vec<Option<Bytes>> = fetch.names().map(|name| Some(self.body(name))).collect();
+            count += bodies.len();
+            self.step(|broker, step| broker.fetched(step, &fetch, &bodies).unwrap());
+        }
+        count
+    }
+
+    /// No body can be read; answers for each fetch whether that matters.
+    pub fn lose_fetches(&mut self) -> Vec<bool> {
+        let mut failed = Vec::new();
+        for fetch in std::mem::take(&mut self.fetches) {
+            let bodies = vec![None; fetch.names().len()];
+            self.step(|broker, step| failed.push(broker.fetched(step, &fetch, &bodies).is_err()));
+        }
+        failed
+    }
+
+    /// Bytes of all bodies in the log.
+    pub fn log_body_bytes(&self) -> usize {
+        self.log.iter().map(|logged| logged.bodies.len()).sum()
+    }
+
+    /// One body in the log.
+    pub fn body(&self, name: BodyName) -> Bytes {
+        let logged = self.log.iter().find(|logged| logged.lsn == name.lsn).unwrap();
+        let (record, _) = Record::parse(logged.lsn, &logged.bytes).unwrap();
+        let sizes = record.body_sizes().map(|size| size as usize);
+        let start = sizes.take(name.ordinal as usize).sum::<usize>();
+        let size = record.body_size(name.ordinal).unwrap() as usize;
+        Bytes::copy_from_slice(&logged.bodies[start..start + size])
     }
 
     /// The log was synced.
@@ -242,6 +287,18 @@ impl World {
         incoming.iter().map(|incoming| shown(incoming, &reader.bytes)).collect()
     }
 
+    /// Applies the log to a broker, all but its first records.
+    pub fn replay_into(&self, broker: &mut Broker, skipped: usize) {
+        for logged in &self.log[skipped..] {
+            let (record, rest) = Record::parse(logged.lsn, &logged.bytes).unwrap();
+            assert!(rest.is_empty());
+            let mut cursor = Cursor::new(record.effects);
+            while !cursor.is_empty() {
+                broker.replay(&record, &mut cursor).unwrap();
+            }
+        }
+    }
+
     /// What a crash leaves: a new broker that has replayed the log.
     pub fn crashed(&self) -> World {
         self.restarted(false)
@@ -249,23 +306,10 @@ impl World {
 
     /// A new broker that has replayed the log, after an end in order or not.
     pub fn restarted(&self, is_clean: bool) -> World {
-        let mut world = World::new();
+        let mut world = World::with(self.settings.clone());
         world.now = self.now;
-        for logged in &self.log {
-            let (record, rest) = Record::parse(logged.lsn, &logged.bytes).unwrap();
-            assert!(rest.is_empty());
-            let mut bodies = Vec::new();
-            let mut at = 0;
-            for size in record.body_sizes() {
-                bodies.push(Bytes::copy_from_slice(&logged.bodies[at..at + size as usize]));
-                at += size as usize;
-            }
-            let mut cursor = Cursor::new(record.effects);
-            while !cursor.is_empty() {
-                let mut body = |ordinal: u32| bodies.get(ordinal as usize).cloned();
-                world.broker.replay(logged.lsn, &mut cursor, &mut body).unwrap();
-            }
-        }
+        self.replay_into(&mut world.broker, 0);
+        assert_eq!(world.broker.body_memory_bytes(), 0, "replay needs no body");
         assert_eq!(world.broker.state_hash(), self.broker.state_hash(), "replay gives what was live");
         world.batch = Batch::new(self.batch.next_lsn());
         world.progress = self.progress;

@@ -230,6 +230,11 @@ impl<C> Entry<C> {
         })
     }
 
+    /// True for text that was built by a change, which OBJECT ENCODING shows as `raw`.
+    pub fn is_changed_text(&self) -> bool {
+        self.header().payload == Payload::Text && self.header().flags & CHANGED != 0
+    }
+
     /// The entry's own memory and that of a large string; a container's memory is for the container to say.
     pub fn memory_size_bytes(&self) -> usize {
         self.size()

@@ -15,7 +15,7 @@ use super::effects::key::{SetDeadline, SetValue};
 use super::effects::list::{Push, Side};
 use super::effects::set::AddMembers;
 use super::effects::sorted_set::SetScores;
-use super::effects::string::{Deadline, SetString, SetText};
+use super::effects::string::{Deadline, SetRange, SetString, SetText};
 use super::effects::{Effect, Value};
 use super::entry;
 use super::string::StringRef;
@@ -267,7 +267,7 @@ fn put<'e, E: Effect<'e>>(out: &mut Rope, effect: E) {
     effect.encode(out);
 }
 
-/// A string or a compact container as one effect, two where a text has a deadline.
+/// A string or a compact container as one effect, two where it takes another one than SET and has a deadline.
 fn put_small(out: &mut Rope, database: u8, entry: &KeyEntry) {
     let place = Place { database, key: entry.key(), hash: 0, slot: None };
     let deadline = entry.expire_at();
@@ -278,9 +278,15 @@ fn put_small(out: &mut Rope, database: u8, entry: &KeyEntry) {
             codec::encode_container(container, &mut encoded);
             return put(out, SetValue { place, deadline, encoded: Value::Slice(&encoded) });
         }
-        // Text that is the decimal of a number, and was made so that it stays text.
-        entry::Value::String(StringRef::Plain(text)) if canonical_integer(text).is_some() => {
-            put(out, SetText { place, text });
+        // Text that SET would make a number of, or would not call `raw`.
+        entry::Value::String(StringRef::Plain(text))
+            if entry.is_changed_text() || canonical_integer(text).is_some() =>
+        {
+            if entry.is_changed_text() {
+                put(out, SetRange { place, offset: 0, part: Value::Slice(text) });
+            } else {
+                put(out, SetText { place, text });
+            }
             if deadline.is_some() {
                 put(out, SetDeadline { place, deadline });
             }

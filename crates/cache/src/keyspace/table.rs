@@ -125,6 +125,17 @@ impl<C> Table<C> {
         Some(self.slot(is_old, index, place))
     }
 
+    /// As [`Table::find`], with the entry at hand: no second walk for what is to be read or marked at once.
+    #[inline]
+    pub fn find_mut(&mut self, hash: u64, key: &[u8]) -> Option<(Slot, &mut Entry<C>)> {
+        let (is_old, index) = self.home(hash);
+        let version = self.version;
+        let bucket = self.array_mut(is_old).get_mut(index)?;
+        let place = bucket.find(tag_of(hash), |entry| entry.has_key(key))?;
+        let entry = bucket.descendant_mut(place.depth)?.entry_mut(place.position)?;
+        Some((Slot { bucket: index as u32, version, place, is_old }, entry))
+    }
+
     /// Whether the slot still is the one that was found.
     #[inline]
     pub fn is_current(&self, slot: Slot) -> bool {

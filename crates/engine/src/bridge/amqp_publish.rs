@@ -11,7 +11,7 @@ use warren_amqp::{Payload, reply_text};
 use warren_broker::{Broker, Refusal};
 use warren_cache::command::{Carrier, CommandError, CommandSpec, Flags, Group, Keys};
 use warren_resp::{Args, Reply};
-use warren_units::Step;
+use warren_units::{Gate, Step};
 
 pub static AMQP_PUBLISH: CommandSpec = CommandSpec {
     name: "amqp.publish",
@@ -34,13 +34,16 @@ pub fn check(broker: &Broker, args: Args<'_>) -> Result<(), CommandError> {
 pub fn run(
     broker: &mut Broker,
     args: Args<'_>,
+    is_always: bool,
     step: &mut Step<'_>,
     reply: &mut Reply<'_>,
-) -> Result<(), CommandError> {
+) -> Result<Gate, CommandError> {
     let body = args.shared(3).map_or(Payload::Plain(args.get(3)), Payload::Shared);
-    let taken = broker.publish_from_bridge(step, args.get(1), args.get(2), body).map_err(refused)?;
-    reply.integer(taken as i64);
-    Ok(())
+    let published =
+        broker.publish_from_bridge(step, args.get(1), args.get(2), body, is_always).map_err(refused)?;
+    reply.integer(published.queue_count as i64);
+    // The reply is the publisher's confirm, too.
+    Ok(published.gate)
 }
 
 /// AMQP's reply code and text as a RESP error, e.g. `NOT_FOUND no exchange 'x' in vhost '/'`.

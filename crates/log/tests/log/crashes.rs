@@ -8,9 +8,10 @@ use warren_units::Lsn;
 /// Writes a few batches with syncs in between; answers the LSN that is synced.
 fn write_some(log: &Log, random: &mut Random, records: &mut Vec<Content>) -> usize {
     for _ in 0..random.below(40) {
-        match random.below(10) {
+        match random.below(12) {
             0..=1 => drop(log.sync().unwrap()),
             2 => log.prepare().unwrap(),
+            3..=4 => drop(log.fill_next().unwrap()),
             _ => {
                 let count = 1 + random.below(4) as usize;
                 let batch: Vec<Content> = (0..count).map(|_| random_content(random)).collect();
@@ -64,7 +65,7 @@ fn crash_and_check(
     assert!(kept <= records.len(), "seed {seed}: records that nobody wrote");
     records.truncate(kept);
     assert_eq!(&read(&log), records, "seed {seed}");
-    assert_eq!(log.verify().unwrap() as usize, kept);
+    assert_eq!(log.verify().unwrap().record_count as usize, kept);
     // What a start has told is safe.
     disk.crash(random)
 }
@@ -97,8 +98,10 @@ fn a_flipped_bit_below_the_synced_lsn_never_passes() {
                 assert!(contents.len() >= synced, "seed {seed} bit {bit}");
                 assert_eq!(contents, records[..contents.len()], "seed {seed} bit {bit}");
             }
-            Err(LogError::Corrupt { segment, .. }) => assert_eq!(segment, hit.name, "seed {seed} bit {bit}"),
-            Err(LogError::Version { segment, .. }) => assert_eq!(segment, hit.name),
+            Err(LogError::Corrupt { file: segment, .. }) => {
+                assert_eq!(segment, hit.name, "seed {seed} bit {bit}")
+            }
+            Err(LogError::Version { file: segment, .. }) => assert_eq!(segment, hit.name),
             Err(other) => panic!("seed {seed}: {other}"),
         }
     }

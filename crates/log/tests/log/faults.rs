@@ -34,6 +34,35 @@ fn a_failed_write_or_sync_ends_the_log_and_is_not_retried() {
 }
 
 #[test]
+fn the_next_segment_is_filled_once_this_one_is_in_use_and_never_over_records() {
+    let disk = SimDisk::new();
+    let (log, _) = open(&disk);
+    log.prepare().unwrap();
+    assert!(!log.wants_filling() && !log.fill_next().unwrap());
+    let (mut records, mut fills) = (Vec::new(), 0);
+    for tag in 0..200u8 {
+        let record = plain(tag, 500);
+        append(&log, std::slice::from_ref(&record));
+        records.push(record);
+        log.prepare().unwrap();
+        if log.wants_filling() {
+            fills += 1;
+            while log.fill_next().unwrap() {}
+            assert!(!log.wants_filling());
+        }
+    }
+    assert!(fills >= 2 && log.segments().unwrap().len() > 2, "{fills} fills");
+    assert_eq!(read(&log), records);
+    while !log.wants_filling() {
+        append(&log, &[plain(0, 500)]);
+        log.prepare().unwrap();
+    }
+    disk.fail_writes(0);
+    assert!(matches!(log.fill_next(), Err(LogError::Io { action: "fill", .. })));
+    assert!(matches!(log.prepare(), Err(LogError::Poisoned)));
+}
+
+#[test]
 fn a_full_disk_refuses_growth_while_there_is_room_for_the_rest() {
     let disk = SimDisk::new();
     disk.set_capacity(2 * SEGMENT_SIZE_BYTES);
@@ -84,7 +113,7 @@ fn a_batch_larger_than_a_segment_gets_one_of_its_own_size() {
     let disk = SimDisk::new();
     let (log, _) = open(&disk);
     let large = (vec![7; 50_000], vec![vec![8; 100_000]]);
-    assert!(log.has_room_for(150_100));
+    assert!(!log.fits(150_100) && log.has_room_for(150_100) && log.fits(150_100));
     let records = [plain(1, 100), large.clone(), plain(2, 100), large, plain(3, 9000)];
     for record in &records {
         append(&log, std::slice::from_ref(record));

@@ -62,7 +62,7 @@ fn the_same_damage_below_a_synced_lsn_stops_the_start() {
         let disk = three_batches(2);
         disk.flip_bit(FIRST_SEGMENT, damaged_bit);
         match try_open(&disk).err() {
-            Some(LogError::Corrupt { segment, offset, reason }) => {
+            Some(LogError::Corrupt { file: segment, offset, reason }) => {
                 assert_eq!((segment.as_str(), offset), (FIRST_SEGMENT, OFFSETS[1]));
                 assert!(reason.contains("record 2 should be here"), "{reason}");
             }

@@ -44,6 +44,9 @@ pub struct Flags {
     /// Publishers wait while consumers are so many messages behind; 0 is no limit.
     #[arg(long, default_value_t = 0)]
     backlog: u64,
+    /// Never sleep: no wake-up of the generator is in the latencies. For a generator with a core of its own.
+    #[arg(long)]
+    spin: bool,
     #[arg(long, default_value_t = 5.0)]
     seconds: f64,
     #[arg(long, default_value_t = 0.5)]
@@ -128,7 +131,7 @@ fn measure(flags: &Flags, names: &[String]) -> Result<String, String> {
         for publisher in &mut publishers {
             can_go_on |= publisher.publish(flags, &mut totals)?;
         }
-        let timeout = if can_go_on { Duration::ZERO } else { Duration::from_millis(100) };
+        let timeout = if can_go_on || flags.spin { Duration::ZERO } else { Duration::from_millis(100) };
         match poll.poll(&mut events, Some(timeout)) {
             Err(error) if error.kind() != std::io::ErrorKind::Interrupted => return Err(error.to_string()),
             _ => {}

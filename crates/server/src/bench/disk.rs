@@ -10,12 +10,17 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 const FILE_SIZE_BYTES: u64 = 64 * 1024 * 1024;
+const FILL_SIZE_BYTES: usize = 1024 * 1024;
 
 #[derive(Args)]
 pub struct Flags {
     /// Directory on the disk to be measured.
     #[arg(long, default_value = ".")]
     directory: PathBuf,
+    /// Write over blocks that hold zeros, as the log does once it runs, instead of freshly allocated ones: then
+    /// the file system's journal has no part in the syncs.
+    #[arg(long)]
+    filled: bool,
     /// Size of one write.
     #[arg(long, default_value_t = 1024)]
     size: usize,
@@ -35,6 +40,12 @@ pub fn run(flags: &Flags) -> Result<(), String> {
 fn measure(flags: &Flags, path: &PathBuf) -> std::io::Result<String> {
     let file = OpenOptions::new().write(true).create_new(true).open(path)?;
     fallocate(&file, FallocateFlags::empty(), 0, FILE_SIZE_BYTES)?;
+    if flags.filled {
+        let zeros = vec![0; FILL_SIZE_BYTES];
+        for offset in (0..FILE_SIZE_BYTES).step_by(FILL_SIZE_BYTES) {
+            file.write_all_at(&zeros, offset)?;
+        }
+    }
     file.sync_all()?;
     let bytes = vec![b'x'; flags.size];
     let (mut count, mut offset, mut latency) = (0, 0, Histogram::new());

@@ -3,7 +3,7 @@
 use crate::io::Token;
 use warren_amqp::Assembler;
 use warren_engine::PeerKind;
-use warren_resp::Decoder;
+use warren_resp::{Decoder, Limits};
 use warren_units::{Outbox, PeerId};
 
 /// Decoder state by protocol.
@@ -17,6 +17,8 @@ pub struct Connection {
     /// The engine's name for it; `None` before the engine knows it and after it is gone.
     pub peer: Option<PeerId>,
     pub protocol: Protocol,
+    /// What a RESP client may send.
+    pub limits: Limits,
     /// Collected from the engine; leaves as its gates open.
     pub outbox: Outbox,
     /// To be closed once everything has left.
@@ -39,6 +41,7 @@ impl Connection {
             token,
             peer: None,
             protocol,
+            limits: Limits::default(),
             outbox: Outbox::new(),
             is_ending: false,
             is_gated: false,

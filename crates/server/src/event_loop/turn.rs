@@ -1,75 +1,64 @@
-//! One turn of a loop, after it has waited.
+//! One turn of a loop, after it has waited: what goes on under the engine's lock.
 
-use super::connection::Protocol;
+use super::records::BATCH_SIZE_BYTES_MAX;
+use super::requests::{Decoded, RequestFault, Requests, receive_amqp};
 use super::{EventLoop, SLEEP_TIME_MAX};
-use crate::core::{fail, now};
+use crate::core::now;
 use crate::io::Token;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use crate::process::REFRESH_INTERVAL_MILLISECONDS;
 use std::time::{Duration, Instant};
-use warren_amqp::{Assembler, Fault, Incoming, Method, PROTOCOL_HEADER};
-use warren_engine::broker::{Content, Request};
+use warren_amqp::{Fault, PROTOCOL_HEADER};
 use warren_engine::{Address, Engine, PeerKind};
 use warren_log::Reservation;
-use warren_resp::{Commands, Decoder, ProtocolError};
-use warren_units::bounds::{TURN_COMMAND_COUNT_MAX, TURN_MICROSECONDS_MAX};
-use warren_units::{Gate, Lsn, PeerId, UnixMillis};
+use warren_resp::Commands;
+use warren_units::bounds::TURN_MICROSECONDS_MAX;
+use warren_units::peers::Ending;
+use warren_units::{LoopId, Lsn, PeerId, UnixMillis};
 
-/// Bytes of records that may be in memory or in the kernel and not on stable storage: past it the loop
-/// syncs before it goes on.
-const UNSYNCED_SIZE_BYTES_MAX: u64 = 256 * 1024 * 1024;
-
-/// Records that one turn collects before they are written.
-const BATCH_SIZE_BYTES_MAX: usize = 8 * 1024 * 1024;
+/// Commands whose keys the CPU fetches together before they run: what they touch stays within the nearest
+/// cache.
+const ANNOUNCED_COUNT_MAX: usize = 64;
 
 /// What the events of a turn ask for; the vectors keep their memory between turns.
 #[derive(Default)]
 pub struct Work {
-    pub accepted: Vec<(Token, PeerKind, SocketAddr)>,
+    pub accepted: Vec<(Token, PeerKind, Address)>,
     pub received: Vec<Token>,
     pub ended: Vec<Token>,
     pub closed: Vec<Token>,
     pub unsent: Vec<(PeerKind, PeerId, usize)>,
     /// Connections with outputs to send at the end of the turn.
     pub sending: Vec<Token>,
-    decoded: Vec<Decoded>,
-    spare: Vec<Requests>,
+    /// Connections to be closed at the end of the turn, whatever they have still to send.
+    pub cut: Vec<Token>,
+    pub decoded: Vec<Decoded>,
+    pub spare: Vec<Requests>,
+    /// The turn's records, their places in the log reserved.
+    pub reservations: Vec<Reservation>,
+    /// Bytes read and sent that the engine has not been told of.
+    pub received_bytes: u64,
+    pub sent_bytes: u64,
     /// Engine deadline after the turn.
     deadline: Option<UnixMillis>,
-}
-
-/// What one connection sent: decoded before the engine is entered, executed inside.
-struct Decoded {
-    token: Token,
-    peer: PeerId,
-    requests: Requests,
-    /// Bytes of input that the requests take.
-    consumed: usize,
-    /// What a large string on its way still lacks.
-    missing: usize,
-    fault: Option<RequestFault>,
-}
-
-/// Requests as places in the connection's input.
-enum Requests {
-    Resp(Commands),
-    Amqp(Vec<Incoming>),
-}
-
-enum RequestFault {
-    Resp(ProtocolError),
-    Amqp(Fault),
+    /// This loop may sync the log itself at the end of the turn: until then what waits for a sync is noted here.
+    pub may_sync: bool,
+    pub sync_wanted: Lsn,
+    /// What the turn wrote and sent so far.
+    pub record_count: u32,
+    pub has_sent: bool,
 }
 
 impl EventLoop {
     /// Does what [`Work`] asks for and answers how long the loop may sleep.
     pub fn turn(&mut self) -> Duration {
         self.decode();
-        let batch = self.engine_turn();
-        if let Some(reservation) = batch {
-            self.write_log(reservation);
+        let has_requests = !self.work.decoded.is_empty();
+        self.work.may_sync = self.lockstep.begin_turn(self.work.decoded.iter().map(|decoded| decoded.token));
+        (self.work.sync_wanted, self.work.record_count, self.work.has_sent) = (Lsn::NONE, 0, false);
+        self.execute_all();
+        if has_requests {
+            self.end_requests();
         }
-        self.send_outputs();
-        self.forget_closed();
         if !self.work.received.is_empty() {
             return Duration::ZERO;
         }
@@ -77,42 +66,44 @@ impl EventLoop {
         deadline.map_or(SLEEP_TIME_MAX, |left| Duration::from_millis(left).min(SLEEP_TIME_MAX))
     }
 
-    /// Decodes what has arrived, without the engine. Connections with more input than one turn takes are
-    /// noted for the next one.
-    fn decode(&mut self) {
-        let mut received = std::mem::take(&mut self.work.received);
-        for token in received.drain(..) {
-            let Some(connection) = self.connections.get_mut(token.slot()).and_then(Option::as_mut) else {
-                continue;
-            };
-            if connection.token != token || connection.is_ending || connection.is_decoded {
-                continue;
-            }
-            // A connection that the engine does not know yet was accepted in this turn: next turn.
-            let Some(peer) = connection.peer else {
-                self.work.received.push(token);
-                continue;
-            };
-            let Some(input) = self.driver.input(token) else { continue };
-            let data = input.data();
-            let spare = self.work.spare.pop();
-            connection.is_decoded = true;
-            let decoded = match &mut connection.protocol {
-                Protocol::Resp(decoder) => decode_resp(token, peer, decoder, data, spare),
-                Protocol::Amqp(assembler) => decode_amqp(token, peer, assembler, data, spare),
-            };
-            if decoded.requests.len() >= TURN_COMMAND_COUNT_MAX {
-                self.work.received.push(token);
-            }
-            self.work.decoded.push(decoded);
+    /// From requests to outputs.
+    fn execute_all(&mut self) {
+        self.make_room();
+        self.engine_turn();
+        self.write_log();
+        self.send_outputs();
+        self.forget_closed();
+    }
+
+    /// Syncs the log and sends what waited for that, where this loop should do so itself.
+    fn end_requests(&mut self) {
+        let is_in_step =
+            self.work.sync_wanted > Lsn::NONE && self.work.record_count == 1 && !self.work.has_sent;
+        let core = self.core.clone();
+        if self.lockstep.end_turn(is_in_step, core.sync_requests.sync_time()) {
+            core.sync_log();
+            core.wake_waiting(Some(self.id));
+            self.execute_all();
+            self.lockstep.look_on(core.sync_requests.sync_time());
         }
-        if self.work.received.is_empty() {
-            self.work.received = received;
+        // Where a record of another loop was still on its way.
+        let wanted = std::mem::take(&mut self.work.sync_wanted);
+        if self.work.may_sync && wanted > core.log.progress().synced {
+            self.work.may_sync = false;
+            self.want_sync(wanted);
         }
     }
 
-    /// Enters the engine once; answers the turn's records, their place in the log reserved.
-    fn engine_turn(&mut self) -> Option<Reservation> {
+    /// Sees to it that the log takes what the turn may write, before the engine is entered: making a file
+    /// takes longer than anybody should hold its lock.
+    fn make_room(&self) {
+        let sizes = self.work.decoded.iter().map(|decoded| decoded.consumed + decoded.requests.shared_size());
+        // Where the disk has no room, the engine is told, and refuses what grows the state.
+        self.core.log.growth_room(sizes.sum::<usize>() as u64);
+    }
+
+    /// Enters the engine once.
+    fn engine_turn(&mut self) {
         let core = self.core.clone();
         let mut engine = core.engine();
         let time = now();
@@ -124,17 +115,23 @@ impl EventLoop {
         self.connect_accepted(&mut engine);
         let mut since = Instant::now();
         let mut decoded = std::mem::take(&mut self.work.decoded);
-        for mut connection in decoded.drain(..) {
-            self.execute(&mut engine, &mut connection);
+        let mut announced = 0;
+        for index in 0..decoded.len() {
+            if index == announced {
+                announced += self.announce(&mut engine, &decoded[index..]);
+            }
+            let connection = &mut decoded[index];
+            self.execute(&mut engine, connection);
             self.work.spare.push(connection.requests.cleared());
             if since.elapsed().as_micros() as u64 > TURN_MICROSECONDS_MAX {
                 parking_lot::MutexGuard::bump(&mut engine);
                 since = Instant::now();
             }
             if engine.batch_size() > BATCH_SIZE_BYTES_MAX {
-                self.write_within_turn(&mut engine);
+                self.reserve(&mut engine);
             }
         }
+        decoded.clear();
         self.work.decoded = decoded;
         if engine.next_deadline().is_some_and(|deadline| deadline <= time) {
             engine.tick();
@@ -143,18 +140,38 @@ impl EventLoop {
         self.collect(&mut engine);
         self.work.deadline = engine.next_deadline();
         engine.loops_to_wake(self.id).for_each(|loop_id| core.wake(loop_id));
+        self.exchange_facts(&mut engine, time);
         let garbage = engine.take_garbage();
-        let batch = engine.take_batch();
-        let reservation = batch.map(|batch| core.log.reserve(batch).unwrap_or_else(|error| fail(&error)));
+        let fetches = engine.take_fetches();
+        self.reserve(&mut engine);
         drop(engine);
-        drop(garbage);
-        reservation
+        self.core.fetches.push(fetches);
+        self.hands.drop_elsewhere(garbage);
+    }
+
+    /// What the engine's settings mean for the server, and what the server knows for INFO.
+    fn exchange_facts(&mut self, engine: &mut Engine, time: UnixMillis) {
+        let shared = &mut engine.cache_mut().shared;
+        shared.process.network_input_bytes += std::mem::take(&mut self.work.received_bytes);
+        shared.process.network_output_bytes += std::mem::take(&mut self.work.sent_bytes);
+        if self.id == LoopId(0)
+            && time.0.saturating_sub(self.facts_refreshed_at.0) >= REFRESH_INTERVAL_MILLISECONDS
+        {
+            self.facts_refreshed_at = time;
+            shared.refresh_process();
+        }
+        self.core.sync_requests.set_append_fsync(shared.settings.append_fsync);
+        if std::mem::take(&mut shared.wants_checkpoint) {
+            self.core.checkpoints.request();
+        }
+        if shared.wants_shutdown {
+            self.core.request_stop();
+        }
     }
 
     fn connect_accepted(&mut self, engine: &mut Engine) {
-        for (token, kind, remote) in self.work.accepted.drain(..) {
-            let local = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
-            let peer = engine.connect(kind, self.id, Address { remote, local });
+        for (token, kind, address) in self.work.accepted.drain(..) {
+            let peer = engine.connect(kind, self.id, address);
             let index = peer.index as usize;
             if self.tokens.len() <= index {
                 self.tokens.resize(index + 1, None);
@@ -162,8 +179,29 @@ impl EventLoop {
             self.tokens[index] = Some(token);
             if let Some(connection) = self.connections.get_mut(token.slot()).and_then(Option::as_mut) {
                 connection.peer = Some(peer);
+                connection.set_authenticated(kind == PeerKind::Amqp || engine.cache().is_authenticated(peer));
             }
         }
+    }
+
+    /// Announces the first commands of as many connections as fit in the measure; answers how many.
+    fn announce(&mut self, engine: &mut Engine, decoded: &[Decoded]) -> usize {
+        let (mut connection_count, mut command_count) = (0, 0);
+        for Decoded { token, peer, requests, .. } in decoded {
+            if let Requests::Resp(commands) = requests
+                && let Some(input) = self.driver.input(*token)
+            {
+                let count = commands.len().min(ANNOUNCED_COUNT_MAX);
+                engine.announce_resp(*peer, commands.range(0..count, input.data()));
+                command_count += count;
+            }
+            connection_count += 1;
+            if command_count >= ANNOUNCED_COUNT_MAX {
+                break;
+            }
+        }
+        engine.fetch_announced();
+        connection_count
     }
 
     /// Runs what one connection sent, then gives its input back.
@@ -174,26 +212,35 @@ impl EventLoop {
         let Some(input) = self.driver.input(decoded.token) else { return };
         let (peer, data) = (decoded.peer, input.data());
         let mut pause = false;
-        let size = engine.batch_size() + decoded.consumed;
+        let mut authenticated = None;
+        let size = engine.batch_size() + decoded.consumed + decoded.requests.shared_size();
         engine.set_growth_size_max(self.core.log.growth_room(size as u64));
         match &decoded.requests {
             Requests::Resp(commands) => {
+                run_resp(engine, peer, commands, data);
                 if !commands.is_empty() {
-                    engine.run_resp(peer, (0..commands.len()).map(|index| commands.args(index, data)));
                     pause = engine.is_waiting_full(peer);
+                    authenticated = Some(engine.cache().is_authenticated(peer));
                 }
             }
             Requests::Amqp(incoming) => {
                 for request in incoming {
                     receive_amqp(engine, peer, data, request);
                 }
+                pause = engine.is_waiting_full(peer);
             }
         }
+        self.work.received_bytes += decoded.consumed as u64;
         input.consume(decoded.consumed);
         input.expect(decoded.missing);
-        if pause && let Some(connection) = self.connection(decoded.token) {
-            connection.is_paused = true;
-            self.driver.pause_receive(decoded.token);
+        if let Some(connection) = self.connection(decoded.token) {
+            if let Some(authenticated) = authenticated {
+                connection.set_authenticated(authenticated);
+            }
+            if pause {
+                connection.is_paused = true;
+                self.driver.pause_receive(decoded.token);
+            }
         }
         match decoded.fault.take() {
             None => {}
@@ -201,13 +248,6 @@ impl EventLoop {
             Some(RequestFault::Amqp(Fault::Connection { error, .. })) => engine.refuse_amqp(peer, &error),
             Some(RequestFault::Amqp(Fault::ProtocolHeader)) => engine.refuse_protocol(peer, &PROTOCOL_HEADER),
         }
-    }
-
-    /// A turn with very many records writes them in parts, under the lock: their order is kept.
-    fn write_within_turn(&mut self, engine: &mut Engine) {
-        let Some(batch) = engine.take_batch() else { return };
-        let reservation = self.core.log.reserve(batch).unwrap_or_else(|error| fail(&error));
-        self.write_log_without_recycling(reservation);
     }
 
     fn disconnect_gone(&mut self, engine: &mut Engine) {
@@ -234,226 +274,37 @@ impl EventLoop {
     }
 
     fn collect(&mut self, engine: &mut Engine) {
-        let (connections, tokens, sending) = (&mut self.connections, &self.tokens, &mut self.work.sending);
+        let (connections, tokens, work) = (&mut self.connections, &self.tokens, &mut self.work);
         engine.collect(self.id, |collected| {
             let Some(token) = tokens[collected.peer.index as usize] else { return };
             let Some(connection) = connections[token.slot()].as_mut() else { return };
             connection.outbox.append(collected.outbox);
-            connection.is_ending |= collected.ending;
-            sending.push(token);
+            match collected.ending {
+                Ending::AtOnce => return work.cut.push(token),
+                Ending::AfterOutputs => connection.is_ending = true,
+                Ending::No => {}
+            }
+            work.sending.push(token);
         });
-    }
-
-    /// Writes the turn's records, outside the engine's lock.
-    fn write_log(&mut self, reservation: Reservation) {
-        let sync_wanted = reservation.batch().sync_wanted();
-        match self.core.log.write(reservation) {
-            Ok(batch) => self.work_batch(batch),
-            Err(error) => fail(&error),
-        }
-        self.after_write(sync_wanted);
-    }
-
-    fn write_log_without_recycling(&mut self, reservation: Reservation) {
-        let sync_wanted = reservation.batch().sync_wanted();
-        if let Err(error) = self.core.log.write(reservation) {
-            fail(&error);
-        }
-        self.after_write(sync_wanted);
-    }
-
-    /// Keeps the memory of a written batch for the next turn's records.
-    fn work_batch(&mut self, batch: warren_units::Batch) {
-        if let Some(mut engine) = self.core.try_engine() {
-            engine.recycle(batch);
-        }
-    }
-
-    fn after_write(&mut self, sync_wanted: Lsn) {
-        if sync_wanted > Lsn::NONE {
-            self.core.sync_requests.want(sync_wanted);
-            self.set_waiting(true);
-        }
-        self.core.wake_waiting(Some(self.id));
-        if self.core.log.unsynced_bytes() > UNSYNCED_SIZE_BYTES_MAX
-            && let Err(error) = self.core.log.sync()
-        {
-            fail(&error);
-        }
-    }
-
-    fn set_waiting(&mut self, is_waiting: bool) {
-        if self.is_waiting != is_waiting {
-            self.is_waiting = is_waiting;
-            self.core.set_waiting(self.id, is_waiting);
-        }
-    }
-
-    /// Sends what may leave: of connections with new outputs, and of those that waited for the log.
-    fn send_outputs(&mut self) {
-        let mut sending = std::mem::take(&mut self.work.sending);
-        for token in self.gated.drain(..) {
-            if let Some(connection) = self.connections.get_mut(token.slot()).and_then(Option::as_mut)
-                && connection.token == token
-            {
-                connection.is_gated = false;
-                sending.push(token);
-            }
-        }
-        let mut newest_gate = Gate::OPEN;
-        for token in sending.drain(..) {
-            self.resume(token);
-            newest_gate = newest_gate.and(self.send_released(token));
-        }
-        self.work.sending = sending;
-        if newest_gate.synced > Lsn::NONE {
-            self.core.sync_requests.want(newest_gate.synced);
-        }
-        let progress = self.core.log.progress();
-        // Told before the last look at the log: what comes later wakes this loop.
-        self.set_waiting(!self.gated.is_empty() || progress.synced.0 < self.core.sync_requests.wanted());
-        if self.gated.iter().any(|token| self.is_releasable(*token)) {
-            self.core.wake(self.id);
-        }
-    }
-
-    fn is_releasable(&self, token: Token) -> bool {
-        let connection = self.connections[token.slot()].as_ref();
-        connection.is_some_and(|connection| connection.outbox.releasable(self.core.log.progress()) > 0)
-    }
-
-    /// A client that was blocked has got its reply: it is read from again.
-    fn resume(&mut self, token: Token) {
-        if let Some(connection) = self.connection(token)
-            && connection.is_paused
-        {
-            connection.is_paused = false;
-            self.driver.resume_receive(token);
-        }
-    }
-
-    /// Hands the open part of a connection's outputs to the driver; answers the gate of the rest.
-    fn send_released(&mut self, token: Token) -> Gate {
-        let progress = self.core.log.progress();
-        let Some(connection) = self.connections.get_mut(token.slot()).and_then(Option::as_mut) else {
-            return Gate::OPEN;
-        };
-        if connection.token != token {
-            return Gate::OPEN;
-        }
-        let rope = connection.outbox.release(progress);
-        if !rope.is_empty() {
-            self.driver.send(token, rope);
-            connection.outbox.recycle(self.driver.take_spare());
-        }
-        let connection = self.connections[token.slot()].as_mut().expect("the connection was just found");
-        if let Some(peer) = connection.peer {
-            let unsent = self.driver.unsent_bytes(token) + connection.outbox.len();
-            // What the engine collected counts as unsent until it is told otherwise.
-            self.work.unsent.push((connection.kind(), peer, unsent));
-        }
-        if connection.outbox.is_empty() {
-            if connection.is_ending {
-                self.driver.shutdown_after_send(token);
-            }
-            return Gate::OPEN;
-        }
-        if !connection.is_gated {
-            connection.is_gated = true;
-            self.gated.push(token);
-        }
-        connection.outbox.newest_gate()
-    }
-
-    fn forget_closed(&mut self) {
-        for token in self.work.closed.drain(..) {
-            let slot = &mut self.connections[token.slot()];
-            if slot.as_ref().is_some_and(|connection| connection.token == token) {
-                *slot = None;
-                self.connection_count -= 1;
+        for token in &self.work.cut {
+            let Some(mut connection) = self.connections[token.slot()].take() else { continue };
+            self.connection_count -= 1;
+            if let Some(peer) = connection.peer.take() {
+                engine.disconnect(connection.kind(), peer);
+                self.tokens[peer.index as usize] = None;
             }
         }
     }
 }
 
-impl Requests {
-    fn len(&self) -> usize {
-        match self {
-            Requests::Resp(commands) => commands.len(),
-            Requests::Amqp(incoming) => incoming.len(),
+/// Runs the commands of one connection, the first of which are announced: those behind them before they run.
+fn run_resp(engine: &mut Engine, peer: PeerId, commands: &Commands, data: &[u8]) {
+    for start in (0..commands.len()).step_by(ANNOUNCED_COUNT_MAX) {
+        let range = start..commands.len().min(start + ANNOUNCED_COUNT_MAX);
+        if start > 0 {
+            engine.announce_resp(peer, commands.range(range.clone(), data));
+            engine.fetch_announced();
         }
+        engine.run_resp(peer, commands.range(range, data));
     }
-
-    fn cleared(&mut self) -> Requests {
-        let mut requests = std::mem::replace(self, Requests::Amqp(Vec::new()));
-        match &mut requests {
-            Requests::Resp(commands) => commands.clear(),
-            Requests::Amqp(incoming) => incoming.clear(),
-        }
-        requests
-    }
-}
-
-fn decode_resp(
-    token: Token,
-    peer: PeerId,
-    decoder: &mut Decoder,
-    data: &[u8],
-    spare: Option<Requests>,
-) -> Decoded {
-    let mut commands = match spare {
-        Some(Requests::Resp(commands)) => commands,
-        _ => Commands::default(),
-    };
-    let limits = warren_resp::Limits::default();
-    let (consumed, result) = decoder.decode(data, &mut commands, TURN_COMMAND_COUNT_MAX, limits);
-    let fault = result.err().map(RequestFault::Resp);
-    Decoded {
-        token,
-        peer,
-        requests: Requests::Resp(commands),
-        consumed,
-        missing: decoder.missing_bytes(),
-        fault,
-    }
-}
-
-fn decode_amqp(
-    token: Token,
-    peer: PeerId,
-    assembler: &mut Assembler,
-    data: &[u8],
-    spare: Option<Requests>,
-) -> Decoded {
-    let mut incoming = match spare {
-        Some(Requests::Amqp(incoming)) => incoming,
-        _ => Vec::new(),
-    };
-    let fed = assembler.feed(data, 0, &mut incoming);
-    let fault = fed.fault.map(RequestFault::Amqp);
-    Decoded { token, peer, requests: Requests::Amqp(incoming), consumed: fed.consumed_to, missing: 0, fault }
-}
-
-/// Runs one AMQP request whose parts lie in `data`.
-fn receive_amqp(engine: &mut Engine, peer: PeerId, data: &[u8], incoming: &Incoming) {
-    let request = match incoming {
-        Incoming::ProtocolHeader => Request::ProtocolHeader,
-        Incoming::Heartbeat => Request::Heartbeat,
-        Incoming::Method { channel, method } => match Method::decode(method.of(data)) {
-            Ok(method) => Request::Method { channel: *channel, method, content: None },
-            Err(error) => return engine.refuse_amqp(peer, &error),
-        },
-        Incoming::Content(content) => match Method::decode(content.method(data)) {
-            Ok(method) => Request::Method {
-                channel: content.channel,
-                method,
-                content: Some(Content { properties: content.properties(data), body: content.body(data) }),
-            },
-            Err(error) => return engine.refuse_amqp(peer, &error),
-        },
-        Incoming::Oversized { channel, method, size } => {
-            Request::Oversized { channel: *channel, method: *method, size_bytes: *size }
-        }
-    };
-    engine.receive_amqp(peer, request);
 }

@@ -234,7 +234,7 @@ impl CompletionDriver {
         let tag = listener.tag;
         let Some(stream) = stream.filter(|_| !listener.stopped) else { return };
         // Without an address it has gone away again already.
-        let Ok(peer) = stream.peer_addr() else { return };
+        let (Ok(peer), Ok(local)) = (stream.peer_addr(), stream.local_addr()) else { return };
         let token = self.connections.insert(Connection {
             stream,
             input: InputBuffer::default(),
@@ -247,7 +247,7 @@ impl CompletionDriver {
             receive_ended: false,
             listed: false,
         });
-        self.pending.push(Event::Accepted { token, listener: tag, peer });
+        self.pending.push(Event::Accepted { token, listener: tag, peer, local });
         self.arm_receive(token);
     }
 

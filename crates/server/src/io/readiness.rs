@@ -214,10 +214,12 @@ impl ReadinessDriver {
             receive_ended: false,
         });
         let connection = self.connections.get_mut(token).expect("just inserted");
+        // Without an address it has gone away again already.
+        let Ok(local) = connection.stream.local_addr() else { return drop(self.connections.remove(token)) };
         let number = mio::Token(token.slot as usize | (token.generation as usize) << 32);
         let interest = Interest::READABLE | Interest::WRITABLE;
         match self.poll.registry().register(&mut connection.stream, number, interest) {
-            Ok(()) => self.pending.push(Event::Accepted { token, listener, peer }),
+            Ok(()) => self.pending.push(Event::Accepted { token, listener, peer, local }),
             Err(_) => drop(self.connections.remove(token)),
         }
     }

@@ -228,8 +228,9 @@ fn ignores_stale_tokens(kind: DriverKind) {
     let (tokens, accepted) = mpsc::channel();
     let mut old = None;
     let server = serve(kind, move |driver, event| match event {
-        Event::Accepted { token, peer, listener } => {
+        Event::Accepted { token, peer, listener, local } => {
             assert!(peer.ip().is_loopback() && listener == harness::TAG);
+            assert!(local.ip().is_loopback() && local.port() != peer.port() && local.port() != 0);
             tokens.send(token).expect("test waits");
         }
         Event::Received { token } => {

@@ -3,7 +3,7 @@
 
 use super::failure::{Checked, Failure};
 use warren_log::{Bodies, LogError};
-use warren_units::{Batch, Lsn, Record};
+use warren_units::{Batch, BodyName, Lsn, Record};
 
 /// One record as it was made.
 struct Made {
@@ -48,6 +48,19 @@ impl Records {
 
     pub fn restart_at(&mut self, lsn: Lsn) {
         self.made.truncate(lsn.0 as usize);
+    }
+
+    /// Compares one body that the log gives back.
+    pub fn check_body(&self, name: BodyName, body: &[u8]) -> Checked {
+        let made = self.made.get((name.lsn.0 as usize).wrapping_sub(1));
+        match made.and_then(|made| made.bodies.get(name.ordinal as usize)) {
+            Some(made) if made[..] == *body => Ok(()),
+            _ => {
+                let text =
+                    format!("body {} of record {} is not the one that was made", name.ordinal, name.lsn);
+                Err(Failure::new("bodies", text))
+            }
+        }
     }
 
     /// Compares one record that the log gives back.

@@ -26,7 +26,7 @@ impl NoStart {
     /// Where a bit of `segment` has turned, the refusal must name it.
     pub fn check_names(self, segment: &str) -> Checked {
         let named = match &self {
-            NoStart::Log(LogError::Corrupt { segment, .. } | LogError::Version { segment, .. }) => segment,
+            NoStart::Log(LogError::Corrupt { file, .. } | LogError::Version { file, .. }) => file,
             NoStart::Failed(failure) => return Err(failure.clone()),
             other => {
                 return Err(Failure::new("start", format!("a turned bit in {segment} ends in {other:?}")));

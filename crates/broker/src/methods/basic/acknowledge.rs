@@ -23,13 +23,14 @@ fn negative(requeue: bool) -> Settlement {
 
 #[inline]
 fn settle(call: &mut Call<'_, '_>, tag: u64, multiple: bool, settlement: Settlement) -> Result<(), Refusal> {
+    call.broker.keep_held(call.channel);
     let channel = call.channel();
     let deliveries = channel.unacked.take(tag, multiple);
     let deliveries =
         deliveries.ok_or_else(|| Refusal::precondition_failed(format!("unknown delivery tag {tag}")))?;
     channel.counters.acknowledged += deliveries.len() as u64;
     match &mut channel.transaction {
-        Some(transaction) => transaction.settlements.push((settlement, deliveries)),
+        Some(transaction) => transaction.settle(settlement, deliveries),
         None => call.broker.settle(call.step, call.channel, deliveries, settlement),
     }
     Ok(())

@@ -27,17 +27,19 @@ pub(in crate::methods) fn handle(call: &mut Call<'_, '_>, get: BasicGet<'_>) -> 
         );
         return Err(Refusal::new(ReplyCode::ResourceLocked, text));
     }
+    if is_fresh && queue.is_front_absent() {
+        call.broker.postpone(call.channel, reference, get);
+        return Ok(());
+    }
     // What is too old is given to nobody, even if it has to wait for its end.
-    let Some(entry) = is_fresh.then(|| queue.pop()).flatten() else {
+    let Some(mut entry) = is_fresh.then(|| queue.pop()).flatten() else {
         call.reply(BasicGetEmpty { cluster_id: ShortStr::EMPTY });
         return Ok(());
     };
     queue.counters.got += 1;
     let redelivered = queue.is_redelivered(&entry);
     let message_count = queue.ready_count() as u32;
-    if !get.no_ack {
-        queue.note_delivered(&entry);
-    }
+    let has_absent = queue.absent_count() > 0;
     let channel = &mut call.broker.channels[call.channel as usize];
     let delivery_tag = channel.next_delivery_tag();
     let message = &entry.message;
@@ -49,10 +51,17 @@ pub(in crate::methods) fn handle(call: &mut Call<'_, '_>, get: BasicGet<'_>) -> 
         encode::content(rope, number, method, message.properties(), message.body(), frame_max);
     });
     if !get.no_ack {
+        call.broker.page_out(&mut entry);
+        call.broker.state.queue_mut(slot).note_delivered(&entry);
+        call.broker.keep_held(call.channel);
+        let channel = call.channel();
         let delivery = Delivery { consumer: ConsumerRef::NONE, queue: reference, entry };
         channel.unacked.push(delivery_tag, delivery);
     } else if entry.durable {
         Effect::Removed { queue: reference.id, sequences: Runs::one(entry.sequence) }.record(call.step.batch);
+    }
+    if has_absent {
+        call.broker.look_ahead(slot);
     }
     Ok(())
 }

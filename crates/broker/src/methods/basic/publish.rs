@@ -52,7 +52,7 @@ pub(in crate::methods) fn handle(
         properties,
         body: content.body,
         strict: false,
-        moved_from: None,
+        stored: None,
     };
     let accepted = deliver(call, route, &publication, publish.mandatory);
     confirm(call, accepted);
@@ -77,7 +77,7 @@ pub(in crate::methods) fn commit(call: &mut Call<'_, '_>, buffered: &BufferedPub
         properties: buffered.properties(),
         body: buffered.body(),
         strict: false,
-        moved_from: None,
+        stored: None,
     };
     deliver(call, route, &publication, buffered.mandatory).rejected
 }
@@ -95,15 +95,22 @@ struct Route {
 fn find_route(call: &mut Call<'_, '_>, exchange: ShortStr<'_>, key: ShortStr<'_>) -> Result<Route, Refusal> {
     let version = call.broker.state.topology_version();
     let channel = &call.broker.channels[call.channel as usize];
-    if channel.route.is_for(&exchange, &key, version) {
-        return Ok(Route { exchange: channel.route.exchange_slot, is_remembered: true });
-    }
-    let slot = call.broker.publishable_exchange(channel.vhost, &channel.user, &exchange)?;
+    let slot = match channel.route.exchange_slot(&exchange, version) {
+        Some(slot) if channel.route.is_for_key(&key) => {
+            return Ok(Route { exchange: slot, is_remembered: true });
+        }
+        Some(slot) => slot,
+        None => {
+            let slot = call.broker.publishable_exchange(channel.vhost, &channel.user, &exchange)?;
+            call.channel().route.remember_exchange(&exchange, version, slot);
+            slot
+        }
+    };
     let mut targets = Targets::new();
     let routed = crate::exchange::Routed { routing_key: &key, properties: RawProperties::EMPTY.as_bytes() };
     let is_remembered = call.broker.state.route(slot, routed, &mut targets);
     if is_remembered {
-        call.channel().route.remember((&exchange, &key), version, slot, targets);
+        call.channel().route.remember_targets(&key, targets);
     }
     Ok(Route { exchange: slot, is_remembered })
 }

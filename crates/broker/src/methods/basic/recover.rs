@@ -23,6 +23,7 @@ fn requeue_all(call: &mut Call<'_, '_>, requeue: bool) -> Result<(), Refusal> {
     if !requeue {
         return Err(Refusal::new(ReplyCode::NotImplemented, "requeue=false"));
     }
+    call.broker.keep_held(call.channel);
     let deliveries = call.channel().unacked.take_all();
     call.broker.settle(call.step, call.channel, deliveries, Settlement::Requeue);
     Ok(())

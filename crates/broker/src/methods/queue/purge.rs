@@ -50,7 +50,7 @@ impl Broker {
     /// Every delivery that a client holds, transactions included.
     pub(crate) fn held_deliveries(&self) -> impl Iterator<Item = &crate::unacked::Delivery> {
         self.channels.iter().flat_map(|(_, channel)| {
-            let settled = channel.transaction.iter().flat_map(|transaction| &transaction.settlements);
+            let settled = channel.transaction.iter().flat_map(|transaction| &**transaction.settlements());
             let settled = settled.flat_map(|(_, deliveries)| deliveries.iter().map(|(_, delivery)| delivery));
             channel.unacked.iter().chain(settled)
         })

@@ -16,12 +16,14 @@ pub(in crate::methods) fn handle(call: &mut Call<'_, '_>, _: TxCommit) -> Result
     if transaction.size_bytes() > 0 && call.step.batch.refuses_growth(|| transaction.size_bytes()) {
         return Err(publish::log_is_full());
     }
-    let transaction = std::mem::take(transaction);
+    call.broker.keep_held(call.channel);
+    let transaction = call.channel().transaction.as_mut().ok_or_else(not_transactional)?;
+    let mut transaction = std::mem::take(transaction);
     let mut is_rejected = false;
-    for buffered in &transaction.publishes {
+    for buffered in std::mem::take(&mut transaction.publishes).iter() {
         is_rejected |= publish::commit(call, buffered);
     }
-    for (settlement, deliveries) in transaction.settlements {
+    for (settlement, deliveries) in transaction.into_settlements() {
         call.broker.settle(call.step, call.channel, deliveries, settlement);
     }
     let mut gate = seen(call.step);

@@ -4,7 +4,7 @@ use crate::command::{Carrier, CommandError, CommandSpec, Flags, Group, Keys};
 use crate::context::Context;
 use crate::glob;
 use warren_resp::{Args, Protocol, Reply};
-use warren_units::{Gate, Outbox, PeerId, Rope};
+use warren_units::{Gate, PeerId, Rope};
 
 pub static PUBLISH: CommandSpec = CommandSpec {
     name: "publish",
@@ -111,11 +111,9 @@ fn deliver(context: &mut Context<'_, '_>, listener: PeerId, gate: Gate, message:
         Some(bytes) => rope.extend(bytes),
         None => rope.append(&mut message.clone()),
     });
-    if peers.pending_bytes(listener) as u64 > context.shared.settings.subscriber_pending_bytes_max
-        && let Some(outbox) = peers.outbox(listener)
-    {
-        *outbox = Outbox::new();
-        peers.end(listener);
+    if peers.pending_bytes(listener) as u64 > context.shared.settings.subscriber_pending_bytes_max {
+        peers.cut(listener);
+        context.shared.cut_off.push(listener);
     }
 }
 
@@ -180,5 +178,6 @@ mod tests {
         world.run(publisher, &format!("PUBLISH c {message}"));
         assert!(world.peers.is_ending(listener));
         assert_eq!(world.peers.pending_bytes(listener), 0);
+        world.transcript(publisher, &[("PUBLISH c more", ":0|")]);
     }
 }

@@ -59,6 +59,7 @@ impl Lines {
 }
 
 fn info(context: &mut Context<'_, '_>, args: Args<'_>) -> Result<(), CommandError> {
+    context.shared.refresh_process();
     let wants = |name: &str, is_default: bool| {
         args.len() == 1 && is_default
             || args.from(1).iter().any(|wanted| {
@@ -142,12 +143,16 @@ fn memory(context: &Context<'_, '_>, lines: &mut Lines) {
 
 fn persistence(context: &Context<'_, '_>, lines: &mut Lines) {
     let shared = &*context.shared;
+    let checkpoints = shared.process.checkpoints;
+    let last_at = checkpoints.last_at.unwrap_or(shared.started_at);
+    let status = if checkpoints.has_last_failed { "err" } else { "ok" };
     lines.add("loading", 0);
     lines.add("async_loading", 0);
     lines.add("rdb_changes_since_last_save", 0);
-    lines.add("rdb_bgsave_in_progress", 0);
-    lines.add("rdb_last_save_time", context.step.now.0 / 1000);
-    lines.add("rdb_last_bgsave_status", "ok");
+    lines.add("rdb_bgsave_in_progress", u8::from(checkpoints.is_running || shared.wants_checkpoint));
+    lines.add("rdb_last_save_time", last_at.0 / 1000);
+    lines.add("rdb_last_bgsave_status", status);
+    lines.add("rdb_saves", checkpoints.count);
     lines.add("aof_enabled", 1);
     lines.add("aof_rewrite_in_progress", 0);
     lines.add("aof_rewrite_scheduled", 0);

@@ -112,6 +112,7 @@ pub fn size_of(entry: &KeyEntry) -> usize {
 }
 
 fn stats(context: &mut Context<'_, '_>, _: Args<'_>) -> Result<(), CommandError> {
+    context.shared.refresh_process();
     let process = &context.shared.process;
     let rows = [
         ("peak.allocated", process.peak_memory_bytes),
@@ -133,6 +134,7 @@ fn stats(context: &mut Context<'_, '_>, _: Args<'_>) -> Result<(), CommandError>
 }
 
 fn doctor(context: &mut Context<'_, '_>, _: Args<'_>) -> Result<(), CommandError> {
+    context.shared.refresh_process();
     let process = &context.shared.process;
     let is_fragmented = process.used_memory_bytes > 64 * 1024 * 1024
         && process.resident_memory_bytes > 2 * process.used_memory_bytes;

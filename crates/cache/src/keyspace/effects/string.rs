@@ -77,14 +77,16 @@ impl<'a> Effect<'a> for SetString<'a> {
 
     #[inline]
     fn apply(self, keyspace: &mut Keyspace) {
-        let in_place = keyspace.entry(self.place).is_some_and(|entry| entry.string().is_some());
-        if in_place {
-            let entry = keyspace.entry_mut(self.place).expect("the place was just read");
+        if let Some(entry) = keyspace.entry_mut(self.place)
+            && entry.container().is_none()
+        {
             match self.value {
                 Value::Slice(slice) => entry.set_string(slice),
                 Value::Shared(bytes) => entry.set_shared(bytes.clone()),
             }
-            if let Deadline::Set(deadline) = self.deadline {
+            if let Deadline::Set(deadline) = self.deadline
+                && entry.expire_at() != deadline
+            {
                 keyspace.set_deadline(self.place, deadline);
             }
             keyspace.changed(self.place);

@@ -216,7 +216,10 @@ impl<C> Bucket<C> {
     fn prefetch_slots(&self, mut positions: u64) {
         while positions != 0 {
             if let Some(entry) = self.entry((positions.trailing_zeros() / 8) as u8) {
+                // Header and key are in the first line, a short value ends in the second; whose memory
+                // that is does not matter to a hint.
                 prefetch(entry.address());
+                prefetch(entry.address().wrapping_add(size_of::<Bucket<C>>()));
             }
             positions &= positions - 1;
         }

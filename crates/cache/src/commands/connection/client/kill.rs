@@ -52,7 +52,13 @@ pub fn kill(context: &mut Context<'_, '_>, args: Args<'_>) -> Result<(), Command
         return Err(CommandError::fixed("ERR No such client"));
     }
     for peer in &matching {
-        context.step.peers.end(*peer);
+        if *peer == running {
+            // It still gets this command's reply.
+            context.step.peers.end(*peer);
+        } else {
+            context.step.peers.cut(*peer);
+            context.shared.forget(*peer);
+        }
     }
     if is_old_form {
         context.reply.ok();

@@ -1,0 +1,148 @@
+//! From a data directory to an engine: the newest checkpoint, then the records behind it. One thread reads and
+//! checks, this one applies.
+
+use crate::core::{Core, now};
+use crate::disk::Directory;
+use crate::process;
+use crate::random::random_u64;
+use crate::settings::Settings;
+use std::sync::Arc;
+use std::sync::mpsc::sync_channel;
+use std::time::{Duration, Instant};
+use warren_engine::Engine;
+use warren_log::{Log, LogError, LogOptions};
+use warren_units::Lsn;
+
+/// A start that takes longer shows its progress, again and again after this time.
+const QUIET_TIME_MAX: Duration = Duration::from_secs(1);
+
+/// Pieces read ahead of the one that is applied.
+const READ_AHEAD_COUNT: usize = 4;
+
+/// The log keeps room for a checkpoint on a full disk: this part of a segment's size.
+const RESERVE_SIZE_DIVISOR: u64 = 4;
+
+/// Opens the log and brings a new engine to its end.
+///
+/// # Errors
+/// One line for the operator.
+pub fn recover(settings: &Settings, loop_count: usize) -> Result<Core, String> {
+    let directory = settings.data_dir.display();
+    let disk = Directory::open(&settings.data_dir).map_err(|error| match error.kind() {
+        std::io::ErrorKind::WouldBlock => format!("data directory {directory} is in use by another process"),
+        _ => format!("cannot use data directory {directory}: {error}"),
+    })?;
+    let options = LogOptions {
+        segment_size_bytes: settings.segment_size_bytes,
+        salt: random_u64(),
+        reserve_size_bytes: settings.segment_size_bytes / RESERVE_SIZE_DIVISOR,
+    };
+    let (log, recovery) = Log::open(Arc::new(disk), options).map_err(|error| error.to_string())?;
+    if let Some(cut) = &recovery.cut {
+        println!("warren: {cut}");
+    }
+    let mut engine = Engine::new(engine_settings(settings, loop_count), now());
+    let checkpoint = recovery.checkpoint.unwrap_or(Lsn::NONE);
+    restore(&log, &mut engine, checkpoint)?;
+    replay(&log, &mut engine, checkpoint)?;
+    // The first write finds its segment made; later ones are made ahead by the syncing thread.
+    log.prepare().map_err(|error| error.to_string())?;
+    engine.recovered(recovery.last, now(), recovery.was_closed);
+    write_first(&log, &mut engine)?;
+    let log = Arc::new(log);
+    let core = Core::new(engine, log);
+    let (facts, refresh) = process::facts(settings, loop_count, &core);
+    core.engine().cache_mut().shared.set_process(facts, refresh);
+    Ok(core)
+}
+
+fn engine_settings(settings: &Settings, loop_count: usize) -> warren_engine::Settings {
+    let cache = warren_engine::cache::settings::Settings {
+        append_fsync: settings.append_fsync,
+        password: settings.password.clone().into_bytes(),
+        port: settings.resp_port,
+        ..Default::default()
+    };
+    let broker = warren_engine::broker::Settings {
+        publisher_confirms: settings.publisher_confirms,
+        body_memory_bytes: settings.body_memory_bytes,
+        ..Default::default()
+    };
+    warren_engine::Settings { cache, broker, seed: random_u64(), loop_count }
+}
+
+/// Makes the state that the newest checkpoint holds.
+fn restore(log: &Log, engine: &mut Engine, at: Lsn) -> Result<(), String> {
+    let blocks = log.checkpoint_blocks();
+    let mut progress = Progress::new("reading the checkpoint", blocks.total_bytes());
+    read_ahead(blocks, |block| {
+        engine.restore(at, &block.effects).map_err(|error| format!("checkpoint: {error}"))?;
+        progress.show(block.done_bytes);
+        Ok(())
+    })
+}
+
+/// Applies the records behind the checkpoint.
+fn replay(log: &Log, engine: &mut Engine, checkpoint: Lsn) -> Result<(), String> {
+    let from = if checkpoint == Lsn::NONE { Lsn::NONE } else { checkpoint.next() };
+    let chunks = log.chunks(from).map_err(|error| error.to_string())?;
+    let mut progress = Progress::new("replaying the log", chunks.total_bytes());
+    read_ahead(chunks, |chunk| {
+        for record in chunk.records() {
+            engine.replay(&record).map_err(|error| error.to_string())?;
+        }
+        progress.show(chunk.done_bytes);
+        Ok(())
+    })
+}
+
+/// Writes the record that an unclean end may have left to make, before anybody waits for an empty batch.
+fn write_first(log: &Log, engine: &mut Engine) -> Result<(), String> {
+    let Some(batch) = engine.take_batch() else { return Ok(()) };
+    let written = log.reserve(batch).and_then(|reservation| log.write(reservation));
+    written.map(drop).map_err(|error| error.to_string())
+}
+
+/// Goes through `pieces` on a thread of their own and applies them here.
+fn read_ahead<T: Send>(
+    pieces: impl Iterator<Item = Result<T, LogError>> + Send,
+    mut apply: impl FnMut(T) -> Result<(), String>,
+) -> Result<(), String> {
+    std::thread::scope(|scope| {
+        let (sender, receiver) = sync_channel(READ_AHEAD_COUNT);
+        scope.spawn(move || {
+            for piece in pieces {
+                // Nobody takes it any more where a piece before it could not be applied.
+                if sender.send(piece).is_err() {
+                    return;
+                }
+            }
+        });
+        receiver.iter().try_for_each(|piece| apply(piece.map_err(|error| error.to_string())?))
+    })
+}
+
+/// Says how far a long start is.
+struct Progress {
+    what: &'static str,
+    total_bytes: u64,
+    started: Instant,
+    shown: Instant,
+}
+
+impl Progress {
+    fn new(what: &'static str, total_bytes: u64) -> Progress {
+        let now = Instant::now();
+        Progress { what, total_bytes, started: now, shown: now }
+    }
+
+    fn show(&mut self, done_bytes: u64) {
+        if self.shown.elapsed() < QUIET_TIME_MAX {
+            return;
+        }
+        self.shown = Instant::now();
+        let percent = done_bytes * 100 / self.total_bytes.max(1);
+        let rate = done_bytes as f64 / 1e6 / self.started.elapsed().as_secs_f64();
+        println!("warren: {}: {percent}%, {rate:.0} MB/s", self.what);
+    }
+}
