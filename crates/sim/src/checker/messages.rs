@@ -50,7 +50,8 @@ impl Released<'_> {
             *newest = message.order;
         }
         // Where a dead message was published anew is in a record that the model does not know.
-        let level = if message.is_strict { Level::Synced } else { Level::Written };
+        let strictest = self.resp_level.max(self.confirm_level);
+        let level = if message.is_strict { strictest } else { Level::Written };
         let lsn = message.published;
         self.told(format!("delivery of {held:?}"), lsn, level)
     }

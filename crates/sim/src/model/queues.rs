@@ -12,7 +12,7 @@ pub struct Message {
     pub removed: Option<Lsn>,
     /// It was given to somebody who does not acknowledge: whether it is still there, nobody can say.
     pub is_uncertain: bool,
-    /// Its record holds effects of both protocols.
+    /// Its record holds effects of both protocols: it waits for the stricter of their settings.
     pub is_strict: bool,
     /// The client that holds it unsettled.
     pub holder: Option<usize>,
