@@ -1,10 +1,7 @@
 //! What may happen next, one file each and one row here; the seed draws among them by their weights.
-//!
-//! Checkpoints enter as three rows: `checkpoint` (a step of the frozen view's way to the disk), `remove`
-//! (segments older than the last whole checkpoint go), and in `life` a start from checkpoint and tail, whose
-//! state `checker/replay.rs` compares with the live one's hash as it does that of a replay from the beginning.
 
 mod act;
+mod checkpoint;
 mod crash;
 mod disconnect;
 mod fault;
@@ -31,6 +28,7 @@ static ACTIONS: &[Action] = &[
     Action { weight: 50, run: write::run },
     Action { weight: 50, run: send::run },
     Action { weight: 40, run: fetch::run },
+    Action { weight: 40, run: checkpoint::run },
     Action { weight: 15, run: sync::run },
     Action { weight: 10, run: time::run },
     Action { weight: 2, run: disconnect::run },

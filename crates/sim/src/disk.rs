@@ -14,9 +14,11 @@
 //! A sector itself is never torn: disks promise as much, and the log relies on it.
 
 use crate::random::Random;
+use crate::stops::{Stopped, stop};
 use std::collections::BTreeMap;
 use std::io::{Error, ErrorKind, IoSlice, Result};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use warren_log::format::segment_sequence;
 use warren_log::{Disk, DiskFile};
 
 const SECTOR_SIZE_BYTES: usize = 512;
@@ -97,14 +99,21 @@ impl SimDisk {
                 names.insert(name.clone(), *file);
             }
         }
-        let files = state.files.iter().map(|file| file.crash(random)).collect();
+        let mut files: Vec<FileState> = vec![FileState::default(); state.files.len()];
+        for file in names.values() {
+            files[*file] = state.files[*file].crash(random);
+        }
         SimDisk::with_files(names, files, state.capacity_bytes)
     }
 
     /// The disk after the process died and the machine went on: everything written is there.
     pub fn kill(&self) -> SimDisk {
         let state = self.lock();
-        let copy = SimDisk::with_files(state.names.clone(), state.files.clone(), state.capacity_bytes);
+        let mut files = vec![FileState::default(); state.files.len()];
+        for file in state.names.values().chain(state.names_synced.values()) {
+            files[*file] = state.files[*file].clone();
+        }
+        let copy = SimDisk::with_files(state.names.clone(), files, state.capacity_bytes);
         copy.lock().names_synced = state.names_synced.clone();
         copy
     }
@@ -184,8 +193,8 @@ impl SimDisk {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn handle(&self, file: usize) -> Arc<dyn DiskFile> {
-        Arc::new(SimFile { disk: self.clone(), file })
+    fn handle(&self, name: &str, file: usize) -> Arc<dyn DiskFile> {
+        Arc::new(SimFile { disk: self.clone(), file, is_segment: segment_sequence(name).is_some() })
     }
 }
 
@@ -291,6 +300,7 @@ impl Disk for SimDisk {
     }
 
     fn create(&self, name: &str, size: u64) -> Result<Arc<dyn DiskFile>> {
+        stop().map_err(Stopped::error)?;
         let mut state = self.lock();
         state.take_room(size)?;
         let content = vec![0; size as usize];
@@ -298,20 +308,22 @@ impl Disk for SimDisk {
         let file = state.files.len() - 1;
         state.names.insert(name.to_owned(), file);
         drop(state);
-        Ok(self.handle(file))
+        Ok(self.handle(name, file))
     }
 
     fn open(&self, name: &str) -> Result<Arc<dyn DiskFile>> {
         let file = self.lock().names.get(name).copied();
-        file.map(|file| self.handle(file)).ok_or(Error::from(ErrorKind::NotFound))
+        file.map(|file| self.handle(name, file)).ok_or(Error::from(ErrorKind::NotFound))
     }
 
     fn remove(&self, name: &str) -> Result<()> {
+        stop().map_err(Stopped::error)?;
         let removed = self.lock().names.remove(name);
         removed.map(|_| ()).ok_or(Error::from(ErrorKind::NotFound))
     }
 
     fn sync_directory(&self) -> Result<()> {
+        stop().map_err(Stopped::error)?;
         let mut state = self.lock();
         count_down(&mut state.syncs_until_failure)?;
         state.directory_sync_count += 1;
@@ -323,11 +335,17 @@ impl Disk for SimDisk {
 struct SimFile {
     disk: SimDisk,
     file: usize,
+    is_segment: bool,
 }
 
 impl SimFile {
     fn with<T>(&self, act: impl FnOnce(&mut FileState) -> T) -> T {
         act(&mut self.disk.lock().files[self.file])
+    }
+
+    /// Others wait for the locks under which segments are written and synced: there is no stop there.
+    fn stop(&self) -> std::result::Result<(), Stopped> {
+        if self.is_segment { Ok(()) } else { stop() }
     }
 }
 
@@ -337,6 +355,7 @@ impl DiskFile for SimFile {
     }
 
     fn allocate(&self, size: u64) -> Result<()> {
+        self.stop().map_err(Stopped::error)?;
         let mut state = self.disk.lock();
         let now = state.files[self.file].content.len() as u64;
         state.take_room(size.saturating_sub(now))?;
@@ -345,6 +364,7 @@ impl DiskFile for SimFile {
     }
 
     fn truncate(&self, size: u64) -> Result<()> {
+        self.stop().map_err(Stopped::error)?;
         self.with(|file| {
             file.content.truncate(size as usize);
             file.is_cut = true;
@@ -362,6 +382,7 @@ impl DiskFile for SimFile {
     }
 
     fn write_at(&self, offset: u64, slices: &mut [IoSlice<'_>]) -> Result<()> {
+        self.stop().map_err(Stopped::error)?;
         let mut state = self.disk.lock();
         count_down(&mut state.writes_until_failure)?;
         let torn = state.tear_behind_bytes.take();
@@ -376,6 +397,12 @@ impl DiskFile for SimFile {
     }
 
     fn sync(&self) -> Result<()> {
+        if let Err(stopped) = self.stop() {
+            if stopped != Stopped::Ended {
+                self.with(FileState::forget_unsynced);
+            }
+            return Err(stopped.error());
+        }
         let mut state = self.disk.lock();
         state.sync_count += 1;
         if let Err(error) = count_down(&mut state.syncs_until_failure) {

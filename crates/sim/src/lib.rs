@@ -1,5 +1,5 @@
 //! Deterministic simulator: the real engine and the real log on a disk that forgets, tears and fails, with
-//! simulated clients, loops and clock. One thread, and everything from one seed.
+//! simulated clients, loops and clock. One thread runs at a time, and everything comes from one seed.
 //!
 //! - `world` holds all there is; `actions` are what may happen next, one file each.
 //! - `workload` is what clients ask for: one file per family of operations, one row in its table.
@@ -11,6 +11,8 @@
 mod actions;
 mod audit;
 mod checker;
+mod checkpoint_writer;
+mod checkpointing;
 mod client;
 pub mod disk;
 mod fetching;
@@ -22,6 +24,7 @@ pub mod random;
 mod reply;
 pub mod run;
 mod server;
+mod stops;
 mod trace;
 mod turn;
 mod workload;

@@ -66,7 +66,7 @@ fn read_flags() -> Result<Flags, String> {
 
 fn print_progress(seeds: u64, elapsed: Duration, totals: &Counters, failures: u64) {
     println!(
-        "{seeds} seeds in {:.1} s: {} requests, {} errors, {} records, {} starts, {} turned bits, {} cuts, {} fetched bodies, {failures} failures",
+        "{seeds} seeds in {:.1} s: {} requests, {} errors, {} records, {} starts, {} turned bits, {} cuts, {} fetched bodies, {} checkpoints and {} failed, {} backups, {} starts from checkpoints, {failures} failures",
         elapsed.as_secs_f64(),
         totals.requests,
         totals.errors,
@@ -74,7 +74,11 @@ fn print_progress(seeds: u64, elapsed: Duration, totals: &Counters, failures: u6
         totals.starts,
         totals.turned_bits,
         totals.cuts,
-        totals.fetched_bodies
+        totals.fetched_bodies,
+        totals.checkpoints,
+        totals.failed_checkpoints,
+        totals.backups,
+        totals.restores
     );
 }
 

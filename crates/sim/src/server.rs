@@ -1,9 +1,11 @@
 //! A server between a start and its end: the real engine, the real log, and batches that are on their way
 //! from one to the other.
 
+use crate::checker::failure::Failure;
 use crate::checker::records::{Records, Unlike};
 use crate::checker::replay::Hashes;
 use crate::checker::start::NoStart;
+use crate::checkpointing::{Checkpointing, KeptBodies};
 use crate::disk::SimDisk;
 use crate::fetching::Fetching;
 use std::collections::BTreeMap;
@@ -19,6 +21,7 @@ pub struct Server {
     pub sync_wanted: Lsn,
     pub synced_at: u64,
     pub fetching: Fetching,
+    pub checkpointing: Option<Checkpointing>,
     in_flight: Arc<Mutex<InFlight>>,
 }
 
@@ -32,33 +35,66 @@ struct InFlight {
     failed: Option<String>,
 }
 
-/// Opens the log on `disk` and replays it into a new engine, comparing each record and the state.
+/// What a start must find again.
+#[derive(Clone, Copy)]
+pub struct Expected<'a> {
+    pub records: &'a Records,
+    pub hashes: &'a Hashes,
+    pub kept_bodies: &'a BTreeMap<Lsn, KeptBodies>,
+}
+
+/// Opens the log on `disk` and makes an engine of what it holds, comparing each record, each body that may be
+/// needed, and the state.
 pub fn start(
     disk: &SimDisk,
     options: LogOptions,
     settings: Settings,
-    records: &Records,
-    hashes: &Hashes,
+    expected: Expected<'_>,
     how: &str,
 ) -> Result<(Log, Engine, Recovery), NoStart> {
     let (log, recovery) = Log::open(Arc::new(disk.clone()), options).map_err(NoStart::Log)?;
-    let engine = rebuild(&log, settings, records, hashes, recovery.last, how)?;
+    let checkpoint = recovery.checkpoint.unwrap_or(Lsn::NONE);
+    let engine = rebuild(&log, settings, expected, checkpoint, recovery.last, how)?;
     Ok((log, engine, recovery))
 }
 
-/// A new engine with the records that the log holds, up to `last`.
+/// A new engine with the checkpoint and the records that the log holds, up to `last`.
 pub fn rebuild(
     log: &Log,
     settings: Settings,
-    records: &Records,
-    hashes: &Hashes,
+    expected: Expected<'_>,
+    checkpoint: Lsn,
     last: Lsn,
     how: &str,
 ) -> Result<Engine, NoStart> {
     let mut engine = Engine::new(settings, UnixMillis(0));
-    let mut next = Lsn(1);
+    let failed = |checker, text: String| NoStart::Failed(Failure::new(checker, format!("{how}: {text}")));
+    for block in log.checkpoint_blocks() {
+        let block = block.map_err(NoStart::Log)?;
+        let restored = engine.restore(checkpoint, &block.effects);
+        restored.map_err(|error| NoStart::Record(format!("checkpoint: {error}")))?;
+    }
+    if checkpoint > Lsn::NONE {
+        let how = format!("{how}, checkpoint");
+        expected.hashes.check(checkpoint, engine.durable_hash(), &how).map_err(NoStart::Failed)?;
+        let Some(names) = expected.kept_bodies.get(&checkpoint) else {
+            return Err(failed("checkpoints", format!("nobody finished one of record {checkpoint}")));
+        };
+        for name in names.keys() {
+            let body = log.read_body(*name).map_err(NoStart::Log)?;
+            expected.records.check_body(*name, &body).map_err(NoStart::Failed)?;
+        }
+    }
+    let mut next = checkpoint.next();
     let replayed = log.replay(Lsn::NONE, |record, bodies| {
-        records.check(&record, bodies)?;
+        expected.records.check(&record, bodies)?;
+        if record.lsn <= checkpoint {
+            return Ok(());
+        }
+        if record.lsn != next {
+            let text = format!("record {} follows where {next} should", record.lsn);
+            return Err(Stopped::Unlike(Unlike::Record(Failure::new("records", text))));
+        }
         engine.replay(&record).map_err(|error| Stopped::Record(error.to_string()))?;
         next = record.lsn.next();
         Ok(())
@@ -69,10 +105,21 @@ pub fn rebuild(
         Stopped::Record(text) => NoStart::Record(text),
     })?;
     if next != last.next() {
-        let text = format!("{how}: the log should end with record {last}, but the next is {next}");
-        return Err(NoStart::Failed(crate::checker::failure::Failure::new("records", text)));
+        let text = format!("the log should end with record {last}, but the next is {next}");
+        return Err(failed("records", text));
     }
-    hashes.check(last, engine.durable_hash(), how).map_err(NoStart::Failed)?;
+    expected.hashes.check(last, engine.durable_hash(), how).map_err(NoStart::Failed)?;
+    Ok(engine)
+}
+
+/// A new engine from all records there ever were, up to `last`, without log and checkpoint.
+pub fn replay_all(settings: Settings, expected: Expected<'_>, last: Lsn) -> Result<Engine, NoStart> {
+    let mut engine = Engine::new(settings, UnixMillis(0));
+    for record in expected.records.all().take(last.0 as usize) {
+        engine.replay(&record).map_err(|error| NoStart::Record(error.to_string()))?;
+    }
+    let how = "all records from the first on";
+    expected.hashes.check(last, engine.durable_hash(), how).map_err(NoStart::Failed)?;
     Ok(engine)
 }
 
@@ -101,6 +148,7 @@ impl Server {
             sync_wanted: Lsn::NONE,
             synced_at: now,
             fetching: Fetching::default(),
+            checkpointing: None,
             in_flight: Arc::default(),
         }
     }

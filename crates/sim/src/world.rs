@@ -6,6 +6,7 @@ use crate::checker::gates::Gates;
 use crate::checker::records::Records;
 use crate::checker::replay::Hashes;
 use crate::checker::{Level, Released};
+use crate::checkpointing::KeptBodies;
 use crate::client::Session;
 use crate::disk::SimDisk;
 use crate::link::Link;
@@ -19,6 +20,10 @@ use warren_engine::PeerKind;
 use warren_engine::broker::ConfirmLevel;
 use warren_engine::cache::settings::AppendFsync;
 use warren_log::LogOptions;
+use warren_units::Lsn;
+
+/// Checkpoints and bodies files are made in steps of 64 KiB.
+const RESERVE_SIZE_BYTES_MIN: u64 = 256 * 1024;
 
 pub struct World {
     pub random: Random,
@@ -41,6 +46,12 @@ pub struct World {
     pub acknowledged: Acknowledged,
     pub records: Records,
     pub hashes: Hashes,
+    /// Bodies that checkpoints keep, by the record of the checkpoint: all that may count after a crash.
+    pub kept_bodies: BTreeMap<Lsn, KeptBodies>,
+    /// The newest checkpoint that was finished.
+    pub newest_checkpoint: Lsn,
+    /// A fault of the disk was injected in this life of the server.
+    pub disk_is_faulty: bool,
     pub counters: Counters,
     /// Counts when clients began to wait for a body.
     pub postponed_count: u64,
@@ -71,6 +82,11 @@ pub struct Counters {
     pub cuts: u64,
     /// Bodies read back while the server ran.
     pub fetched_bodies: u64,
+    pub checkpoints: u64,
+    pub failed_checkpoints: u64,
+    pub backups: u64,
+    /// Starts from a checkpoint.
+    pub restores: u64,
 }
 
 impl Counters {
@@ -82,6 +98,10 @@ impl Counters {
         self.turned_bits += other.turned_bits;
         self.cuts += other.cuts;
         self.fetched_bodies += other.fetched_bodies;
+        self.checkpoints += other.checkpoints;
+        self.failed_checkpoints += other.failed_checkpoints;
+        self.backups += other.backups;
+        self.restores += other.restores;
         for (family, count) in &other.by_family {
             *self.by_family.entry(family).or_default() += count;
         }
@@ -124,6 +144,9 @@ impl World {
             acknowledged: Acknowledged::default(),
             records: Records::default(),
             hashes: Hashes::default(),
+            kept_bodies: BTreeMap::new(),
+            newest_checkpoint: Lsn::NONE,
+            disk_is_faulty: false,
             counters: Counters::default(),
             postponed_count: 0,
         }
@@ -146,7 +169,7 @@ impl World {
         LogOptions {
             segment_size_bytes: self.settings.segment_size_bytes,
             salt: self.random.next_u64(),
-            reserve_size_bytes: self.settings.segment_size_bytes / 4,
+            reserve_size_bytes: self.settings.segment_size_bytes / 4 + RESERVE_SIZE_BYTES_MIN,
         }
     }
 

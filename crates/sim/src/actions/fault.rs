@@ -11,6 +11,7 @@ pub fn run(world: &mut World) -> Checked {
         2 => world.disk.set_capacity(world.disk.used_bytes() + 512 * soon),
         _ => return Ok(()),
     }
+    world.disk_is_faulty = true;
     world.trace.note("the disk is going to fail");
     Ok(())
 }

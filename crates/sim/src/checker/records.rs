@@ -7,6 +7,8 @@ use warren_units::{Batch, BodyName, Lsn, Record};
 
 /// One record as it was made.
 struct Made {
+    /// As it is framed in its batch.
+    framed: Vec<u8>,
     effects: Vec<u8>,
     bodies: Vec<Vec<u8>>,
 }
@@ -33,13 +35,20 @@ impl Records {
                 own.push(body.to_vec());
                 bodies = others;
             }
-            self.made.push(Made { effects: record.effects.to_vec(), bodies: own });
+            let framed = rest[..rest.len() - behind.len()].to_vec();
+            self.made.push(Made { framed, effects: record.effects.to_vec(), bodies: own });
             (rest, lsn) = (behind, lsn.next());
         }
         if self.newest() != batch.last() {
             return Err(Failure::new("records", format!("the batch up to {} is badly framed", batch.last())));
         }
         Ok(())
+    }
+
+    /// All records, from the first on.
+    pub fn all(&self) -> impl Iterator<Item = Record<'_>> {
+        let framed = (1..).zip(&self.made);
+        framed.filter_map(|(lsn, made)| Some(Record::parse(Lsn(lsn), &made.framed)?.0))
     }
 
     pub fn newest(&self) -> Lsn {
