@@ -1,7 +1,8 @@
 //! A number over all that the keyspace keeps over a restart, which replay must reproduce.
 //!
 //! It does not depend on where tables and trees hold things, nor on the seed of their hashes: what has no
-//! order of its own is summed. Encodings count, since clients see them; access clocks do not.
+//! order of its own is summed. Encodings of strings count, since clients see them. Those of containers do not:
+//! one that was large once stays so until a checkpoint is read back. Nor do access clocks.
 
 use super::entry::Value;
 use super::{Container, KeyEntry, Keyspace};
@@ -42,25 +43,29 @@ fn entry_hash(entry: &KeyEntry) -> u64 {
             let encoding = entry.string_encoding().map_or("", |encoding| encoding.name());
             (encoding, hash(string.as_bytes(&mut itoa::Buffer::new())))
         }
-        Value::Container(container) => container_hash(container),
+        Value::Container(container) => (container_kind(container), container_hash(container)),
     };
     hash((entry.key(), entry.expire_at().map(|deadline| deadline.0), encoding, content))
 }
 
-fn container_hash(container: &Container) -> (&'static str, u64) {
+fn container_kind(container: &Container) -> &'static str {
     match container {
-        Container::List(list) => {
-            let ordered = list.iter().fold(0, |before, element| hash((before, element.as_slice())));
-            (list.encoding(), ordered)
-        }
+        Container::List(_) => "list",
+        Container::Hash(_) => "hash",
+        Container::Set(_) => "set",
+        Container::SortedSet(_) => "zset",
+    }
+}
+
+fn container_hash(container: &Container) -> u64 {
+    match container {
+        Container::List(list) => list.iter().fold(0, |before, element| hash((before, element.as_slice()))),
         Container::Hash(map) => {
-            let fields = map.iter().map(|(field, value)| hash((field.as_slice(), value.as_slice())));
-            (map.encoding(), sum(fields))
+            sum(map.iter().map(|(field, value)| hash((field.as_slice(), value.as_slice()))))
         }
-        Container::Set(set) => (set.encoding(), sum(set.iter().map(|member| hash(member.as_slice())))),
+        Container::Set(set) => sum(set.iter().map(|member| hash(member.as_slice()))),
         Container::SortedSet(sorted_set) => {
-            let members = sorted_set.iter().map(|(member, score)| hash((member.as_slice(), score.to_bits())));
-            (sorted_set.encoding(), sum(members))
+            sum(sorted_set.iter().map(|(member, score)| hash((member.as_slice(), score.to_bits()))))
         }
     }
 }
