@@ -112,6 +112,11 @@ impl World {
         if matches!(making.state, State::Finishing) && synced > self.gates.synced() {
             self.gates.sync(making.written_before);
         }
+        if server.log.is_poisoned() {
+            // What a failed sync covered may be lost.
+            self.end(End::PowerCut, "the log's sync for a checkpoint failed");
+            return Ok(());
+        }
         match event {
             Event::Stopped if matches!(making.state, State::Finishing) => {}
             Event::Stopped => making.state = State::Stopped,
