@@ -123,6 +123,11 @@ impl SimDisk {
         self.lock().capacity_bytes = bytes;
     }
 
+    /// Whether there is a limit to what files may take.
+    pub fn is_limited(&self) -> bool {
+        self.lock().capacity_bytes < u64::MAX
+    }
+
     /// Every write after the next `count` fails.
     pub fn fail_writes(&self, count: u64) {
         self.lock().writes_until_failure = Some(count);

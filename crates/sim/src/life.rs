@@ -24,10 +24,14 @@ impl World {
             End::Kill => self.disk.kill(),
             End::PowerCut => self.disk.crash(&mut self.random),
         };
-        disk.set_capacity(u64::MAX);
+        // Once the reserve is used up, no start on a full disk is promised.
+        if !disk.names().iter().any(|name| name == "reserve") || self.random.chance(50) {
+            disk.set_capacity(u64::MAX);
+        }
         // The power may go again while the server starts.
         while self.random.chance(20) {
             end = End::PowerCut;
+            disk.set_capacity(u64::MAX);
             let during = disk.kill();
             during.fail_syncs(self.random.below(8));
             drop(Log::open(Arc::new(during.clone()), self.log_options()));
@@ -105,7 +109,7 @@ impl World {
         }
         self.counters.starts += 1;
         self.counters.restores += u64::from(recovery.checkpoint.is_some());
-        (self.newest_checkpoint, self.disk_is_faulty) = (checkpoint, false);
+        (self.newest_checkpoint, self.disk_is_faulty) = (checkpoint, disk.is_limited());
         self.kept_bodies.retain(|at, _| *at == checkpoint);
         self.disk = disk;
         self.records.restart_at(last);
@@ -158,6 +162,7 @@ impl World {
         }
         self.counters.turned_bits += 1;
         let copy = self.disk.crash(&mut self.random);
+        copy.set_capacity(u64::MAX);
         let (hit, used_bytes) = self.random.pick(&files).clone();
         let bit = self.random.below(used_bytes * 8);
         copy.flip_bit(&hit, bit);
@@ -182,6 +187,7 @@ impl World {
         self.counters.cuts += 1;
         let at = *self.random.pick(&known);
         let copy = self.disk.kill();
+        copy.set_capacity(u64::MAX);
         let failed = |error: warren_log::LogError| Failure::new("start", format!("cut at {at}: {error}"));
         let (log, _) = Log::open(Arc::new(copy.clone()), options).map_err(failed)?;
         match log.truncate_after(at) {

@@ -33,11 +33,13 @@ pub struct Moment<'a> {
     pub depends_on: Lsn,
     /// What the request changed though it made no record.
     pub unrecorded: Option<String>,
+    /// The disk is nearly full: what grows the state may be refused.
+    pub may_refuse: bool,
 }
 
 impl<'a> Moment<'a> {
     pub fn new(model: &'a mut Model, now: u64, lsn: Option<Lsn>) -> Moment<'a> {
-        Moment { model, now, lsn, depends_on: Lsn::NONE, unrecorded: None }
+        Moment { model, now, lsn, depends_on: Lsn::NONE, unrecorded: None, may_refuse: false }
     }
 
     /// The LSN of a change that is about to be made to `what`.

@@ -14,9 +14,10 @@ use std::net::{Ipv4Addr, SocketAddr};
 use warren_amqp::{Incoming, Method};
 use warren_engine::Address;
 use warren_engine::broker::{Content, Request};
+use warren_log::LogError;
 use warren_resp::{Args, Commands, Limits};
 use warren_units::peers::Ending;
-use warren_units::{LoopId, Lsn, UnixMillis};
+use warren_units::{LoopId, Lsn, PeerId, UnixMillis};
 
 /// Commands that a loop runs of one connection in one turn.
 const TURN_COMMAND_COUNT_MAX: usize = 64;
@@ -28,11 +29,12 @@ impl World {
         if server.is_writing(loop_index) {
             return Ok(());
         }
+        let own = self.links.values().filter(|link| link.loop_index == loop_index);
+        let (own, sizes): (Vec<usize>, Vec<usize>) = own.map(|link| (link.client, link.input.len())).unzip();
+        // Room is made for what the turn may write; where there is none, the engine refuses what grows the state.
+        server.log.growth_room(sizes.iter().sum::<usize>() as u64);
         server.engine.begin_turn(clock, server.log.progress());
-        let own: Vec<usize> = {
-            let own = self.links.values().filter(|link| link.loop_index == loop_index);
-            own.map(|link| link.client).collect()
-        };
+        server.engine.set_disk_low(server.log.is_room_low());
         for client in &own {
             let Some(mut link) = self.links.remove(client) else { continue };
             let run = self.serve(&mut link);
@@ -76,6 +78,7 @@ impl World {
             return Ok(());
         }
         let input = std::mem::take(&mut link.input);
+        self.bound_growth(input.len());
         let consumed = match &mut link.protocol {
             Protocol::Resp(decoder) => {
                 let mut commands = Commands::default();
@@ -94,10 +97,10 @@ impl World {
                     return Err(Failure::new("queues", format!("refused: {fault:?}")));
                 }
                 for request in &incoming {
-                    let before = self.server().engine.newest_lsn();
-                    let request = decoded(request, &input)?;
-                    self.server().engine.receive_amqp(peer, request);
-                    self.ran_amqp(link, before)?;
+                    self.run_amqp(link, peer, decoded(request, &input)?)?;
+                    if link.is_gone {
+                        return Ok(());
+                    }
                 }
                 fed.consumed_to
             }
@@ -123,10 +126,14 @@ impl World {
             return Err(Failure::new("values", "a request has other than one reply"));
         }
         let actual = actual.map(|(reply, _)| reply);
-        self.counters.errors += u64::from(matches!(actual, Some(Reply::Error(_))));
+        if let Some(Reply::Error(error)) = &actual {
+            self.counters.errors += 1;
+            self.counters.disk_errors += u64::from(error.contains("MISCONF"));
+        }
         let words: Vec<String> = args.iter().map(crate::trace::shown).collect();
         self.trace.note(format!("client {} {} -> {actual:?} {lsn:?}", link.client, words.join(" ")));
         let mut moment = Moment::new(&mut self.model, server.engine.now().0, lsn);
+        moment.may_refuse = self.is_growth_bounded;
         let Session::Resp(session) = &mut link.session else { return Ok(()) };
         session.executed(&mut moment, actual.as_ref(), link.client)?;
         for (waiter, reply) in moment.serve_waiters() {
@@ -143,12 +150,42 @@ impl World {
         }
     }
 
-    fn ran_amqp(&mut self, link: &mut Link, before: Lsn) -> Checked {
+    /// As the server does before it runs what a connection has sent.
+    pub fn bound_growth(&mut self, size: usize) {
+        let server = self.server();
+        let size_max = server.log.growth_room((server.engine.batch_size() + size) as u64);
+        server.engine.set_growth_size_max(size_max);
+        self.is_growth_bounded = size_max < u64::MAX;
+    }
+
+    fn run_amqp(&mut self, link: &mut Link, peer: PeerId, request: Request<'_>) -> Checked {
         self.count_request(link.client);
+        let is_bounded = self.is_growth_bounded;
         let Some(server) = &mut self.server else { return Ok(()) };
+        server.engine.collect_one(peer, &mut link.outbox);
+        let (before, size) = (server.engine.newest_lsn(), link.outbox.len());
+        server.engine.receive_amqp(peer, request);
+        if is_bounded {
+            server.engine.collect_one(peer, &mut link.outbox);
+            let told: Vec<u8> = link.outbox.rope().chunks(size).flatten().copied().collect();
+            if crate::client::amqp::is_disk_full(&told) {
+                return self.refused_amqp(link, before);
+            }
+        }
         let lsn = record_since(before, server.engine.newest_lsn())?;
         link.unexecuted += 1;
         self.catch_up(link, lsn)?;
+        self.ran_postponed(before)
+    }
+
+    /// The disk has no room for a publish, or for a commit: the client goes.
+    fn refused_amqp(&mut self, link: &mut Link, before: Lsn) -> Checked {
+        let Session::Amqp(session) = &mut link.session else { return Ok(()) };
+        let what = session.refused()?;
+        self.trace.note(format!("client {} is refused {what}", link.client));
+        self.counters.refusals += 1;
+        link.is_gone = true;
+        self.model.queues.release(link.client);
         self.ran_postponed(before)
     }
 
@@ -235,7 +272,11 @@ impl World {
         let (first, last) = (batch.first(), batch.last());
         match server.log.reserve(batch) {
             Ok(reservation) => server.reserved(loop_index, reservation),
+            Err(LogError::Full { .. }) if !self.disk_is_faulty => {
+                return Err(Failure::new("room", format!("records {first} to {last} find no room")));
+            }
             Err(error) => {
+                self.counters.full_ends += u64::from(matches!(error, LogError::Full { .. }));
                 // Where a sync of the new segment failed, more may be lost than with the process alone.
                 let text = error.to_string();
                 self.end(End::PowerCut, text);

@@ -53,6 +53,8 @@ pub struct World {
     /// A fault of the disk was injected in this life of the server.
     pub disk_is_faulty: bool,
     pub counters: Counters,
+    /// The engine was told that the disk has little room.
+    pub is_growth_bounded: bool,
     /// Counts when clients began to wait for a body.
     pub postponed_count: u64,
 }
@@ -85,6 +87,12 @@ pub struct Counters {
     pub checkpoints: u64,
     pub failed_checkpoints: u64,
     pub backups: u64,
+    /// AMQP requests that a full disk refused.
+    pub refusals: u64,
+    /// Of `errors`, those of a full disk.
+    pub disk_errors: u64,
+    /// Ends of the process because a record found no room.
+    pub full_ends: u64,
     /// Starts from a checkpoint.
     pub restores: u64,
 }
@@ -101,6 +109,9 @@ impl Counters {
         self.checkpoints += other.checkpoints;
         self.failed_checkpoints += other.failed_checkpoints;
         self.backups += other.backups;
+        self.refusals += other.refusals;
+        self.disk_errors += other.disk_errors;
+        self.full_ends += other.full_ends;
         self.restores += other.restores;
         for (family, count) in &other.by_family {
             *self.by_family.entry(family).or_default() += count;
@@ -148,6 +159,7 @@ impl World {
             newest_checkpoint: Lsn::NONE,
             disk_is_faulty: false,
             counters: Counters::default(),
+            is_growth_bounded: false,
             postponed_count: 0,
         }
     }

@@ -166,6 +166,15 @@ impl AmqpSession {
         self.sent.len() + self.awaited.len() + self.confirms.len()
     }
 
+    /// The engine has refused the next request, because the disk is full. Nothing that shrinks the state is.
+    pub fn refused(&mut self) -> Checked<String> {
+        let what = self.sent.pop_front().map(|sent| sent.what).unwrap_or_default();
+        if !what.starts_with("basic.publish") && what != "tx.commit" {
+            return Err(Failure::new("queues", format!("a full disk refuses {what}")));
+        }
+        Ok(what)
+    }
+
     /// What was on the network arrives: the client may settle it.
     pub fn arrive(&mut self, count: usize) {
         let count = count.min(self.arriving.len());
@@ -283,6 +292,12 @@ impl AmqpSession {
         }
         Ok(())
     }
+}
+
+/// Whether what the server sends says that the disk is full.
+pub fn is_disk_full(bytes: &[u8]) -> bool {
+    const TEXT: &[u8] = b"RESOURCE_ERROR - no space left on the disk for persistent messages";
+    bytes.windows(TEXT.len()).any(|window| window == TEXT)
 }
 
 fn decoded(payload: &[u8]) -> Checked<Method<'_>> {

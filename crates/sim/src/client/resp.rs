@@ -25,6 +25,8 @@ pub struct RespSession {
     awaited: VecDeque<Awaited>,
     received: Vec<u8>,
     transaction: Option<Vec<Operation>>,
+    /// Something of the transaction was refused.
+    is_aborted: bool,
     /// (key, how often it had changed).
     watched: Vec<(Vec<u8>, usize)>,
     /// What it waits for, while it is blocked.
@@ -55,6 +57,12 @@ impl RespSession {
             return Err(Failure::new("values", "the server ran a request that nobody sent"));
         };
         let what = described(&operation);
+        if let Some(Reply::Error(error)) = actual.filter(|reply| is_disk_full(reply)) {
+            self.refused(&operation, &what, moment)?;
+            let reply = Reply::Error(error.clone());
+            self.awaited.push_back(Awaited { what, reply, depends_on: moment.depends_on });
+            return Ok(());
+        }
         let expected = self.run(operation, moment, actual.unwrap_or(&Reply::Bulk(None)), client);
         let actual = match (actual, expected) {
             (None, None) => {
@@ -73,6 +81,23 @@ impl RespSession {
             return Err(Failure::new("values", format!("{what}: changed {changed} without a record")));
         }
         self.awaited.push_back(Awaited { what, reply: actual, depends_on: moment.depends_on });
+        Ok(())
+    }
+
+    /// The engine has refused a request because the disk is full: nothing is changed.
+    fn refused(&mut self, operation: &Operation, what: &str, moment: &Moment<'_>) -> Checked {
+        let command = operation.words[0].to_ascii_uppercase();
+        let is_shrinking = ALWAYS_SERVED.iter().any(|name| name.as_bytes() == command);
+        if !moment.may_refuse || is_shrinking {
+            return Err(Failure::new("values", format!("{what}: refused as if the disk were full")));
+        }
+        match operation.run {
+            Run::Exec => {
+                self.transaction = None;
+                self.watched.clear();
+            }
+            _ => self.is_aborted = self.transaction.is_some(),
+        }
         Ok(())
     }
 
@@ -107,8 +132,14 @@ impl RespSession {
             }
             Run::Discard => {
                 self.transaction = None;
+                self.is_aborted = false;
                 self.watched.clear();
                 Reply::OK()
+            }
+            Run::Exec if std::mem::take(&mut self.is_aborted) => {
+                self.transaction = None;
+                self.watched.clear();
+                Reply::Error("EXECABORT Transaction discarded because of previous errors.".to_owned())
             }
             Run::Exec => self.execute_transaction(moment, actual),
         })
@@ -129,6 +160,10 @@ impl RespSession {
             _ => &nothing,
         };
         let replies = queued.iter().enumerate().map(|(place, operation)| match &operation.run {
+            // How large a result is to be stored is known only now.
+            Run::Command(_) if moment.may_refuse && elements.get(place).is_some_and(is_disk_full) => {
+                elements[place].clone()
+            }
             Run::Command(command) => command(moment, elements.get(place).unwrap_or(&Reply::Bulk(None))),
             _ => Reply::Bulk(None),
         });
@@ -162,6 +197,52 @@ impl RespSession {
         self.received.drain(..used);
         Ok(())
     }
+}
+
+/// Commands that no full disk refuses.
+const ALWAYS_SERVED: &[&str] = &[
+    "GET",
+    "MGET",
+    "STRLEN",
+    "EXISTS",
+    "TYPE",
+    "TTL",
+    "PTTL",
+    "LRANGE",
+    "LLEN",
+    "HGET",
+    "HGETALL",
+    "SMEMBERS",
+    "SISMEMBER",
+    "ZRANGE",
+    "ZSCORE",
+    "DEL",
+    "UNLINK",
+    "GETDEL",
+    "LPOP",
+    "RPOP",
+    "LREM",
+    "LTRIM",
+    "HDEL",
+    "SREM",
+    "SPOP",
+    "ZREM",
+    "ZPOPMIN",
+    "ZPOPMAX",
+    "ZREMRANGEBYRANK",
+    "EXPIRE",
+    "PEXPIRE",
+    "PERSIST",
+    "BLPOP",
+    "MULTI",
+    "DISCARD",
+    "WATCH",
+];
+
+fn is_disk_full(reply: &Reply) -> bool {
+    const TEXT: &str = "MISCONF Errors writing to the AOF file: No space left on device";
+    matches!(reply, Reply::Error(error)
+        if error == TEXT || error.strip_prefix("EXECABORT Transaction discarded because of: ") == Some(TEXT))
 }
 
 /// Reads a reply in front of `bytes`, as [`Reply::parse`].
