@@ -7,6 +7,7 @@ mod disconnect;
 mod fault;
 mod fetch;
 mod network;
+mod room;
 mod send;
 mod sync;
 mod time;
@@ -33,6 +34,7 @@ static ACTIONS: &[Action] = &[
     Action { weight: 10, run: time::run },
     Action { weight: 2, run: disconnect::run },
     Action { weight: 1, run: fault::run },
+    Action { weight: 1, run: room::run },
     Action { weight: 1, run: crash::run },
 ];
 

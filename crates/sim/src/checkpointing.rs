@@ -150,6 +150,7 @@ impl World {
             }
             None => {
                 self.counters.checkpoints += 1;
+                self.counters.rescues += u64::from(making.has_lent_reserve);
                 self.newest_checkpoint = at;
                 Ok(())
             }

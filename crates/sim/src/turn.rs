@@ -78,13 +78,13 @@ impl World {
             return Ok(());
         }
         let input = std::mem::take(&mut link.input);
-        self.bound_growth(input.len());
         let consumed = match &mut link.protocol {
             Protocol::Resp(decoder) => {
                 let mut commands = Commands::default();
                 let (consumed, result) =
                     decoder.decode(&input, &mut commands, TURN_COMMAND_COUNT_MAX, Limits::default());
                 result.map_err(|error| Failure::new("values", format!("refused: {error}")))?;
+                self.bound_growth(consumed + commands.shared_size());
                 for index in 0..commands.len() {
                     self.run_resp(link, commands.args(index, &input))?;
                 }
@@ -96,6 +96,11 @@ impl World {
                 if let Some(fault) = fed.fault {
                     return Err(Failure::new("queues", format!("refused: {fault:?}")));
                 }
+                let contents = incoming.iter().map(|request| match request {
+                    Incoming::Content(content) => content.owned_size(),
+                    _ => 0,
+                });
+                self.bound_growth(fed.consumed_to + contents.sum::<usize>());
                 for request in &incoming {
                     self.run_amqp(link, peer, decoded(request, &input)?)?;
                     if link.is_gone {

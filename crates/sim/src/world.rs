@@ -68,6 +68,8 @@ pub struct Settings {
     pub segment_size_bytes: u64,
     /// What bodies may take in memory; little, so that most are read back.
     pub body_memory_bytes: u64,
+    /// Others fill the disk again and again.
+    pub is_disk_small: bool,
 }
 
 /// What a run has done, for its summary.
@@ -91,6 +93,8 @@ pub struct Counters {
     pub refusals: u64,
     /// Of `errors`, those of a full disk.
     pub disk_errors: u64,
+    /// Checkpoints on a full disk that were finished, with the room of the reserve.
+    pub rescues: u64,
     /// Ends of the process because a record found no room.
     pub full_ends: u64,
     /// Starts from a checkpoint.
@@ -111,6 +115,7 @@ impl Counters {
         self.backups += other.backups;
         self.refusals += other.refusals;
         self.disk_errors += other.disk_errors;
+        self.rescues += other.rescues;
         self.full_ends += other.full_ends;
         self.restores += other.restores;
         for (family, count) in &other.by_family {
@@ -128,6 +133,7 @@ impl World {
             loop_count: 1 + random.below(3) as usize,
             segment_size_bytes: 4096 << random.below(5),
             body_memory_bytes: *random.pick(&[0, 2000, 50_000, 256 << 20]),
+            is_disk_small: random.chance(25),
         };
         // Some runs are about few families, so that their clients meet more often.
         let families: Vec<&'static Family> = match random.below(3) {

@@ -1,4 +1,4 @@
-//! The disk begins to fail: a write or a sync to come answers EIO, or there is no more room.
+//! The disk begins to fail: a write or a sync to come answers EIO.
 
 use crate::checker::failure::Checked;
 use crate::world::World;
@@ -8,12 +8,6 @@ pub fn run(world: &mut World) -> Checked {
     match world.random.below(12) {
         0 => world.disk.fail_writes(soon),
         1 => world.disk.fail_syncs(soon),
-        2 | 3 => world.disk.set_capacity(world.disk.used_bytes() + 512 * soon),
-        // Somebody else gives room back.
-        4 => {
-            world.disk.set_capacity(u64::MAX);
-            return Ok(());
-        }
         _ => return Ok(()),
     }
     world.disk_is_faulty = true;
