@@ -72,6 +72,15 @@ impl Broker {
         postponed.map(|postponed| postponed.requests.len()).sum()
     }
 
+    /// Bytes of all that is postponed: so much may be published by the step that brings bodies.
+    pub fn postponed_bytes(&self) -> usize {
+        if self.postponed_count == 0 {
+            return 0;
+        }
+        let postponed = self.channels.iter().filter_map(|(_, channel)| channel.postponed.as_ref());
+        postponed.map(|postponed| postponed.size_bytes).sum()
+    }
+
     /// Runs what channels postponed whose body is here. A basic.get that has to wait again postpones what
     /// stands behind it again.
     pub(crate) fn run_woken(&mut self, step: &mut Step<'_>) {
