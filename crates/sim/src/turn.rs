@@ -275,9 +275,11 @@ impl World {
         self.hashes.note(batch.last(), server.engine.durable_hash());
         server.sync_wanted = server.sync_wanted.max(batch.sync_wanted());
         let (first, last) = (batch.first(), batch.last());
+        // Room that the log has said is there may not turn out to be none.
+        let is_promised = server.log.fits(batch.size() as u64) || !self.disk_is_faulty;
         match server.log.reserve(batch) {
             Ok(reservation) => server.reserved(loop_index, reservation),
-            Err(LogError::Full { .. }) if !self.disk_is_faulty => {
+            Err(LogError::Full { .. }) if is_promised => {
                 return Err(Failure::new("room", format!("records {first} to {last} find no room")));
             }
             Err(error) => {
