@@ -4,8 +4,9 @@
 #   make check    what a change must pass: format, clippy, tests, docs
 #   make sim      the simulator for MINUTES (10), from SEED on or from a new one each time
 #   make bench    our throughput, latency and CPU time beside the peers that are installed, about ten minutes
-#   make compat   other projects' test suites (Valkey's, redis-py's, pika's), fetched at run time, and a long
-#                 comparison with redis-server; WARREN_COMPAT_SUITES names a directory of checkouts instead
+#   make compat   other projects' test suites (Valkey's, redis-py's, pika's, Celery's, ...), fetched at run time, and
+#                 comparisons with redis-server and rabbitmq-server; WARREN_COMPAT_SUITES names a directory of
+#                 checkouts instead
 #   make fuzz     each fuzz target for FUZZ_SECONDS (60); what it finds is left in fuzz/artifacts/
 #   make crash    CRASH_ROUNDS (200) times: load of both protocols, SIGKILL, and a look at what came back
 
@@ -13,6 +14,7 @@ PYTHON ?= python3
 VENV := target/venv
 VENV_PIKA0 := target/venv-pika0
 VENV_COMPAT := target/venv-compat
+VENV_COMPAT_AMQP := target/venv-compat-amqp
 PYTEST_WORKERS ?= auto
 PYTEST_FLAGS ?=
 FUZZ_SECONDS ?= 60
@@ -23,6 +25,7 @@ CRASH_ROUNDS ?= 200
 VENV_READY := $(VENV)/ready-$(shell cksum < tests/requirements.txt | tr ' ' '-')
 VENV_PIKA0_READY := $(VENV_PIKA0)/ready-$(shell cksum < tests/requirements-pika0.txt | tr ' ' '-')
 VENV_COMPAT_READY := $(VENV_COMPAT)/ready-$(shell cat tests/requirements.txt tests/requirements-compat.txt | cksum | tr ' ' '-')
+VENV_COMPAT_AMQP_READY := $(VENV_COMPAT_AMQP)/ready-$(shell cksum < tests/requirements-compat-amqp.txt | tr ' ' '-')
 
 .PHONY: test check build format-check lint docs arrows rust-test client-test bench venv compat sim fuzz fuzz-build crash
 
@@ -66,9 +69,12 @@ bench: build
 	$(PYTHON) bench/run.py
 
 # Every suite runs, and the first failure decides only at the end.
-compat: build $(VENV_COMPAT_READY)
-	cd tests && failed=0; for suite in compat.valkey compat.redis_py compat.pika "resp.differential --rounds 300"; do \
+compat: build $(VENV_COMPAT_READY) $(VENV_COMPAT_AMQP_READY)
+	cd tests && failed=0; for suite in compat.valkey compat.redis_py compat.pika compat.amqplib compat.lapin \
+		"resp.differential --rounds 300" amqp_differential; do \
 		../$(VENV_COMPAT)/bin/python -m $$suite || failed=1; \
+	done; for suite in compat.aiormq compat.aio_pika compat.py_amqp compat.kombu compat.celery; do \
+		../$(VENV_COMPAT_AMQP)/bin/python -m $$suite || failed=1; \
 	done; exit $$failed
 
 # What cargo-fuzz asks of the compiler, without cargo-fuzz: libFuzzer's coverage works on the stable toolchain.
@@ -107,4 +113,9 @@ $(VENV_PIKA0_READY):
 $(VENV_COMPAT_READY):
 	$(PYTHON) -m venv --clear $(VENV_COMPAT)
 	$(VENV_COMPAT)/bin/python -m pip install --quiet --disable-pip-version-check -r tests/requirements-compat.txt
+	touch $@
+
+$(VENV_COMPAT_AMQP_READY):
+	$(PYTHON) -m venv --clear $(VENV_COMPAT_AMQP)
+	$(VENV_COMPAT_AMQP)/bin/python -m pip install --quiet --disable-pip-version-check -r tests/requirements-compat-amqp.txt
 	touch $@

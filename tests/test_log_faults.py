@@ -123,12 +123,13 @@ def test_a_new_segment_and_its_name_are_synced_before_records_are(watched_server
             client.set(f"k{number}", os.urandom(16 << 20))
     synced_files, named_files = set(), set()
     for call, _, _, file in server.syncs.all():
+        is_segment = file.startswith(f"{server.data_dir}/log-")
         if call == "fsync" and file == str(server.data_dir):
             named_files |= synced_files
-        elif call == "fdatasync" and file.startswith(f"{server.data_dir}/") and file not in synced_files:
+        elif call == "fdatasync" and is_segment and file not in synced_files:
             # The first sync of a segment is that of its header; records follow.
             synced_files.add(file)
-        elif call == "fdatasync" and file.startswith(f"{server.data_dir}/"):
+        elif call == "fdatasync" and is_segment:
             assert file in named_files, f"records in {file} were synced before its name was"
     assert len(named_files) >= 2
 

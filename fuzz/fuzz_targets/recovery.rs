@@ -6,29 +6,45 @@
 
 use libfuzzer_sys::fuzz_target;
 use std::sync::Arc;
+use warren_log::blocks::format::{
+    BLOCK_ALIGNMENT_BYTES, BlockHeader, BlockKind, FILE_HEADER_SIZE_BYTES, FileHeader, FileKind, block_span_bytes,
+};
+use warren_log::bodies::format::{Index, IndexEntry, encode_bodies_head};
+use warren_log::checkpoint::footer::{FileEntry, Footer};
 use warren_log::format::{
     BATCH_ALIGNMENT_BYTES, BATCH_HEADER_SIZE_BYTES, BatchHeader, BatchKind, SegmentHeader, segment_name,
 };
-use warren_log::{Log, LogError, LogOptions};
+use warren_log::{Archive, Log, LogError, LogOptions};
 use warren_sim::SimDisk;
-use warren_units::{Batch, Epoch, Lsn};
+use warren_units::{Batch, BodyName, Epoch, Lsn};
 
-const OPTIONS: LogOptions = LogOptions { segment_size_bytes: 4096, salt: 9 };
+const OPTIONS: LogOptions = LogOptions { segment_size_bytes: 4096, salt: 9, reserve_size_bytes: 0 };
 
 /// What a segment holds: fields of a batch header, what lies behind it, and a byte to damage all of it with.
 type Piece<'a> = ([u8; 6], &'a [u8], Option<u8>);
 
-fuzz_target!(|segments: Vec<([u8; 4], Vec<Piece<'_>>)>| {
+/// A checkpoint: LSN, LSN through which bodies were moved, flags; blocks; bodies by LSN and ordinal; bytes by
+/// which its two files are damaged, and how.
+type Stored<'a> = ([u8; 3], Vec<&'a [u8]>, Vec<(u8, u8, &'a [u8])>, Option<(bool, u16, u8)>);
+
+fuzz_target!(|input: (Vec<([u8; 4], Vec<Piece<'_>>)>, Option<Stored<'_>>)| {
+    let (segments, stored) = input;
     let disk = SimDisk::new();
+    if let Some(stored) = &stored {
+        store(&disk, stored);
+    }
     for (index, (fields, pieces)) in segments.iter().enumerate() {
         let sequence = index as u64 + 1;
         disk.set_content(&segment_name(sequence), segment(sequence, *fields, pieces));
     }
+    let archive = Archive::open(&disk).map(|archive| (archive.checkpoint(), archive.last()));
     let Ok((log, recovery)) = open(&disk) else { return };
+    assert!(archive.is_ok_and(|found| found == (recovery.checkpoint, recovery.last)));
     let _ = log.verify();
-    for lsn in recovery.first.0..=recovery.last.0.min(recovery.first.0.saturating_add(100)) {
-        let _ = log.read_body(Lsn(lsn), 0);
+    for lsn in (0..100).chain(recovery.first.0..=recovery.last.0.min(recovery.first.0.saturating_add(100))) {
+        let _ = log.read_body(BodyName { lsn: Lsn(lsn), ordinal: 0 });
     }
+    let Ok(blocks) = blocks_of(&log) else { return };
     let Ok(mut records) = read(&log) else { return };
     assert_eq!(records.last().map_or(recovery.last, |(lsn, _)| *lsn), recovery.last);
 
@@ -40,7 +56,94 @@ fuzz_target!(|segments: Vec<([u8; 4], Vec<Piece<'_>>)>| {
     log.sync().unwrap();
     let (log, _) = open(&disk.kill()).expect("a log that was opened opens again");
     assert!(read(&log).expect("what was read is read again") == records);
+    assert!(blocks_of(&log).expect("what was read is read again") == blocks);
 });
+
+fn blocks_of(log: &Log) -> Result<Vec<Vec<u8>>, LogError> {
+    log.checkpoint_blocks().map(|block| Ok(block?.effects)).collect()
+}
+
+/// Puts a checkpoint and its bodies file on the disk.
+fn store(disk: &SimDisk, (fields, blocks, bodies, damage): &Stored<'_>) {
+    let [lsn, moved_through, flags] = *fields;
+    let header = |kind, sequence| FileHeader {
+        kind,
+        sequence,
+        salt: sequence,
+        epoch: Epoch(u32::from(flags / 64)),
+        is_backup: flags & 1 != 0,
+        lsn: Lsn(u64::from(lsn)),
+        last_block: 0,
+        file_size: 0,
+    };
+    let mut files = Vec::new();
+    if let (Some((first, ..)), Some((last, ..))) = (bodies.first(), bodies.last()) {
+        let names: Vec<(BodyName, u32)> = bodies
+            .iter()
+            .map(|(lsn, ordinal, body)| {
+                let name = BodyName { lsn: Lsn(u64::from(*lsn)), ordinal: u32::from(*ordinal) };
+                (name, body.len() as u32)
+            })
+            .collect();
+        let mut content = encode_bodies_head(&names);
+        bodies.iter().for_each(|(.., body)| content.extend_from_slice(body));
+        let block = IndexEntry { first: names[0].0, offset: FILE_HEADER_SIZE_BYTES as u64 };
+        let index = Index {
+            body_count: names.len() as u64,
+            body_bytes: names.iter().map(|(_, size)| u64::from(*size)).sum(),
+            last: Lsn(u64::from(*last)),
+            blocks: vec![block],
+        };
+        let contents = [(BlockKind::Bodies, content), (BlockKind::Index, index.encode())];
+        let mut file = file_of(header(FileKind::Bodies, 1), &contents);
+        files.push(FileEntry {
+            sequence: 1,
+            file_size: file.len() as u64,
+            first: Lsn(u64::from(*first)),
+            last: index.last,
+            body_count: index.body_count,
+            body_bytes: index.body_bytes,
+        });
+        if let Some((true, place, change)) = damage {
+            let place = usize::from(*place) % file.len();
+            file[place] ^= change;
+        }
+        disk.set_content(&FileKind::Bodies.name(1), file);
+    }
+    let footer = Footer {
+        lsn: Lsn(u64::from(lsn)),
+        moved_through: Lsn(u64::from(moved_through)),
+        block_count: blocks.len() as u64,
+        live_body_count: 0,
+        live_body_bytes: 0,
+        files,
+    };
+    let mut contents: Vec<_> = blocks.iter().map(|block| (BlockKind::Effects, block.to_vec())).collect();
+    contents.push((BlockKind::Footer, footer.encode()));
+    let mut file = file_of(header(FileKind::Checkpoint, 2), &contents);
+    if let Some((false, place, change)) = damage {
+        let place = usize::from(*place) % file.len();
+        file[place] ^= change;
+    }
+    disk.set_content(&FileKind::Checkpoint.name(2), file);
+}
+
+/// A finished file with these blocks.
+fn file_of(mut header: FileHeader, contents: &[(BlockKind, Vec<u8>)]) -> Vec<u8> {
+    let mut file = vec![0; FILE_HEADER_SIZE_BYTES];
+    for (number, (kind, content)) in (0..).zip(contents) {
+        header.last_block = file.len() as u64;
+        let (size, checksum) = (content.len() as u64, crc32c::crc32c(content));
+        let block = BlockHeader { kind: *kind, checksum, size, number };
+        file.extend_from_slice(&block.encode(header.block_seed()));
+        file.extend_from_slice(content);
+        file.resize((header.last_block + block_span_bytes(size)) as usize, 0);
+        assert!(file.len() as u64 % BLOCK_ALIGNMENT_BYTES == 0);
+    }
+    header.file_size = file.len() as u64;
+    file[..FILE_HEADER_SIZE_BYTES].copy_from_slice(&header.encode());
+    file
+}
 
 fn open(disk: &SimDisk) -> Result<(Log, warren_log::Recovery), LogError> {
     Log::open(Arc::new(disk.clone()), OPTIONS)

@@ -184,7 +184,6 @@ def test_no_cancel_notification_without_the_capability(connect, name):
     assert cancelled == [] and channel.is_open
 
 
-@pytest.mark.later
 def test_consumer_priority(connect, channel, queue):
     low, high, inboxes = connect(), connect(), (Inbox(), Inbox())
     low.channel().basic_consume(queue, inboxes[0], auto_ack=True)
@@ -194,7 +193,6 @@ def test_consumer_priority(connect, channel, queue):
     assert_silence(low, inboxes[0])
 
 
-@pytest.mark.later
 def test_direct_reply_to(connect, queue):
     """The RPC pattern without a reply queue: the answer finds the asking channel."""
     asking, inbox = connect(), Inbox()

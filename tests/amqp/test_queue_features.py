@@ -8,8 +8,6 @@ from amqp_client.deliveries import (
     Inbox, assert_silence, bodies, channel_closed, depth, get_all, publish, wait_for, wait_for_depth, wait_until,
 )
 
-pytestmark = pytest.mark.later
-
 
 @pytest.fixture
 def declare(channel, name):

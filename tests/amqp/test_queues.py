@@ -61,7 +61,6 @@ ARGUMENT_MISMATCHES = [
 ]
 
 
-@pytest.mark.later
 @pytest.mark.parametrize("first, second, argument, difference", ARGUMENT_MISMATCHES)
 def test_argument_mismatch(channel, name, first, second, argument, difference):
     queue = name()
@@ -271,7 +270,6 @@ def test_purge_not_found(channel):
         channel.queue_purge("no-such-queue")
 
 
-@pytest.mark.later
 @pytest.mark.parametrize(
     "argument, value, reason",
     [

@@ -11,6 +11,8 @@ FILES += ["data_structure", "monitor"]
 def run(server, files: list[str]) -> Counts:
     directory = checkout("redis-py", URL, TAG)
     words = ["--redis-url", f"redis://localhost:{server.resp_port}/0"]
+    # Its warning filters name a class of `coverage`, which pytest looks for anew in every test.
+    words += ["-o", "filterwarnings="]
     # Clusters, modules and other machines are not what these tests are run for here.
     words += ["-m", "not onlycluster and not redismod and not experimental and not cp_integration"]
     words += [word for test in skipped_tests("redis_py") for word in ("--deselect", test)]

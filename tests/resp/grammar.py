@@ -152,6 +152,17 @@ ZDIFFSTORE zset zsets
 ZINTERCARD zsets [LIMIT small]
 ZRANDMEMBER zset [count [WITHSCORES]]
 ZSCAN zset 0 [MATCH pattern] [COUNT small]
+GEOADD geo [NX|XX] [CH] (position place)...
+GEOADD geo (position place)...
+GEOPOS geo (place)...
+GEOHASH geo (place)...
+GEODIST geo place place [unit]
+GEOSEARCH geo <FROMMEMBER place|FROMLONLAT position> <BYRADIUS distance unit|BYBOX distance distance unit> [ASC|DESC] [COUNT small [ANY]] [WITHCOORD] [WITHDIST] [WITHHASH]
+GEOSEARCHSTORE geo geo <FROMMEMBER place|FROMLONLAT position> <BYRADIUS distance unit|BYBOX distance distance unit> [ASC|DESC] [COUNT small [ANY]]
+GEOSEARCHSTORE zset geo FROMLONLAT position BYRADIUS distance unit STOREDIST
+GEORADIUS geo position distance unit [WITHDIST] [ASC|DESC] [COUNT small] [STORE geo|STOREDIST zset]
+GEORADIUSBYMEMBER geo place distance unit [WITHHASH] [ASC|DESC] [STORE geo|STOREDIST zset]
+GEORADIUS_RO geo position distance unit [WITHCOORD]
 DEL (any)...
 UNLINK (any)...
 EXISTS (any)...
@@ -264,6 +275,9 @@ class Generator:
     def make_zset(self):
         return self._key("zset" if self.random.random() < 0.95 else "set")
 
+    def make_geo(self):
+        return self._key("zset") if self.random.random() < 0.05 else f"geo{self.random.randrange(KEYS_PER_TYPE)}"
+
     def make_any(self):
         return self._key(self.random.choice(("string", "list", "hash", "set", "zset")))
 
@@ -341,6 +355,22 @@ class Generator:
 
     def make_database(self):
         return str(self.random.randrange(DATABASES))
+
+    # Positions: most of them near together; each place at a distance of its own.
+
+    def make_position(self):
+        if self.random.random() < 0.8:
+            return [f"{12 + self.random.uniform(-2, 2):.6f}", f"{40 + self.random.uniform(-2, 2):.6f}"]
+        return [f"{self.random.uniform(-185, 185):.6f}", f"{self.random.uniform(-86, 86):.6f}"]
+
+    def make_place(self):
+        return f"place{self.random.randrange(12)}"
+
+    def make_distance(self):
+        return self.random.choice(("0", "1", "100", "2500.5", "200000", "3e6", "1e7", "5e7", "-1"))
+
+    def make_unit(self):
+        return self.random.choice(("m", "m", "m", "km", "ft", "MI"))
 
     # Times: far away or past, so that nothing expires between the two servers.
 

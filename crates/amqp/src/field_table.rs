@@ -26,6 +26,20 @@ pub enum FieldValue {
 }
 
 impl FieldValue {
+    /// The value of an integer, whatever its width.
+    pub fn as_integer(&self) -> Option<i64> {
+        match self {
+            FieldValue::Byte(value) => Some(i64::from(*value)),
+            FieldValue::UnsignedByte(value) => Some(i64::from(*value)),
+            FieldValue::Short(value) => Some(i64::from(*value)),
+            FieldValue::UnsignedShort(value) => Some(i64::from(*value)),
+            FieldValue::Int(value) => Some(i64::from(*value)),
+            FieldValue::UnsignedInt(value) => Some(i64::from(*value)),
+            FieldValue::Long(value) => Some(*value),
+            _ => None,
+        }
+    }
+
     fn encode(&self, out: &mut Vec<u8>) {
         let mut tagged = |tag: u8, content: &[u8]| {
             out.push(tag);

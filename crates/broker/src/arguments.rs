@@ -108,7 +108,8 @@ fn quoted(value: &Value<'_>) -> String {
     format!("'{}'", shown(value))
 }
 
-fn shown(value: &Value<'_>) -> String {
+/// A value as texts print it.
+pub fn shown(value: &Value<'_>) -> String {
     match value {
         Value::LongStr(bytes) | Value::Bytes(bytes) => text(bytes).into_owned(),
         Value::Bool(value) => value.to_string(),

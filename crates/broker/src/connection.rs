@@ -56,6 +56,7 @@ pub struct Connection {
     /// They go with it.
     pub exclusive_queues: Vec<QueueRef>,
     channels: Vec<ChannelSlot>,
+    open_count: usize,
 }
 
 impl Connection {
@@ -77,6 +78,7 @@ impl Connection {
             wants_authentication_failure_close: false,
             exclusive_queues: Vec::new(),
             channels: Vec::new(),
+            open_count: 0,
         }
     }
 
@@ -90,6 +92,8 @@ impl Connection {
         if index >= self.channels.len() {
             self.channels.resize(index + 1, ChannelSlot::Free);
         }
+        let is_open = |slot| usize::from(matches!(slot, ChannelSlot::Open(_)));
+        self.open_count = self.open_count + is_open(slot) - is_open(self.channels[index]);
         self.channels[index] = slot;
     }
 
@@ -102,7 +106,7 @@ impl Connection {
     }
 
     pub fn channel_count(&self) -> usize {
-        self.open_channels().count()
+        self.open_count
     }
 
     /// How management and logs name it.

@@ -8,6 +8,7 @@ use crate::publish::{Publication, StoredBody};
 use crate::queue::{QueueId, QueueRef};
 use crate::ready::Entry;
 use crate::runs::Runs;
+use crate::sender_selected;
 use warren_amqp::{FieldTable, FieldValue, Payload, Properties, RawProperties, ShortStr};
 use warren_units::{Step, UnixMillis};
 
@@ -68,7 +69,14 @@ impl Broker {
             (queue.vhost, queue.name.clone(), queue.features.dead_letter_routing_key.clone());
         let Some(slot) = self.state.exchange_named(vhost, &exchange) else { return };
         let message = &letter.message;
-        let properties = deaths_recorded(message, &name, letter.reason, step.now);
+        let mut headers = headers_with_death(message, &name, letter.reason, step.now);
+        if key.is_some() {
+            // The copies' keys belong to the key that is replaced.
+            headers.remove(b"CC");
+        }
+        let (mut buffer, mut properties) = (Vec::new(), Vec::new());
+        let headers = Some(headers.as_table(&mut buffer));
+        Properties { headers, expiration: None, ..message.properties().decode() }.encode(&mut properties);
         let routing_key = match &key {
             Some(key) => ShortStr::new(key).unwrap_or_default(),
             None => message.routing_key(),
@@ -86,6 +94,14 @@ impl Broker {
             }),
         };
         let mut targets = self.route(slot, &publication);
+        if key.is_none() {
+            for key in sender_selected::open_keys(message.properties()) {
+                let routing_key = ShortStr::new(&key).unwrap_or_default();
+                targets.extend(self.route(slot, &Publication { routing_key, ..publication }));
+            }
+            targets.sort_unstable();
+            targets.dedup();
+        }
         let headers = message.properties().headers().map(FieldTable::from).unwrap_or_default();
         targets.retain(|target| !is_cycle(&headers, &name, &self.state.queue(*target).name, letter.reason));
         self.enqueue(step, &publication, &targets);
@@ -129,10 +145,9 @@ fn is_cycle(headers: &FieldTable, from: &[u8], target: &[u8], reason: Reason) ->
     place.is_some_and(|place| deaths[..=place].iter().all(|death| text(death.get(b"reason")) != b"rejected"))
 }
 
-/// The properties of the message with this death in its headers, and without an expiration.
-fn deaths_recorded(message: &Message, queue: &[u8], reason: Reason, now: UnixMillis) -> Vec<u8> {
-    let raw = message.properties();
-    let mut headers = raw.headers().map(FieldTable::from).unwrap_or_default();
+/// The message's headers with this death among them.
+fn headers_with_death(message: &Message, queue: &[u8], reason: Reason, now: UnixMillis) -> FieldTable {
+    let mut headers = message.properties().headers().map(FieldTable::from).unwrap_or_default();
     let mut deaths = deaths(&headers);
     let is_same = |death: &FieldTable| {
         text(death.get(b"queue")) == queue && text(death.get(b"reason")) == reason.name().as_bytes()
@@ -140,17 +155,14 @@ fn deaths_recorded(message: &Message, queue: &[u8], reason: Reason, now: UnixMil
     let death = match deaths.iter().position(is_same) {
         Some(place) => {
             let mut death = deaths.remove(place);
-            let count = match death.get(b"count") {
-                Some(FieldValue::Long(count)) => count.saturating_add(1),
-                _ => 1,
-            };
+            let count = death.get(b"count").and_then(FieldValue::as_integer).unwrap_or(0).saturating_add(1);
             death.insert(ShortStr::literal("count"), count);
             death
         }
         None => first_death(message, queue, reason, now),
     };
     deaths.insert(0, death);
-    let is_first = headers.get(b"x-first-death-reason").is_none();
+    let is_first = headers.get(b"x-first-death-reason").is_none() && headers.get(b"x-death").is_none();
     let rows = [
         ("x-last-death-exchange", message.exchange().to_vec()),
         ("x-last-death-queue", queue.to_vec()),
@@ -165,10 +177,7 @@ fn deaths_recorded(message: &Message, queue: &[u8], reason: Reason, now: UnixMil
     }
     let deaths = deaths.into_iter().map(FieldValue::Table).collect();
     headers.insert(ShortStr::literal("x-death"), FieldValue::Array(deaths));
-    let (mut buffer, mut encoded) = (Vec::new(), Vec::new());
-    let headers = Some(headers.as_table(&mut buffer));
-    Properties { headers, expiration: None, ..raw.decode() }.encode(&mut encoded);
-    encoded
+    headers
 }
 
 fn first_death(message: &Message, queue: &[u8], reason: Reason, now: UnixMillis) -> FieldTable {
@@ -179,8 +188,9 @@ fn first_death(message: &Message, queue: &[u8], reason: Reason, now: UnixMillis)
     death.insert(ShortStr::literal("queue"), string(queue));
     death.insert(ShortStr::literal("time"), FieldValue::Timestamp(now.0 / 1000));
     death.insert(ShortStr::literal("exchange"), string(&message.exchange()));
-    let keys = FieldValue::Array(vec![string(&message.routing_key())]);
-    death.insert(ShortStr::literal("routing-keys"), keys);
+    let mut keys = vec![string(&message.routing_key())];
+    keys.extend(sender_selected::open_keys(message.properties()).into_iter().map(FieldValue::LongStr));
+    death.insert(ShortStr::literal("routing-keys"), FieldValue::Array(keys));
     if let Some(expiration) = message.properties().expiration() {
         death.insert(ShortStr::literal("original-expiration"), string(&expiration));
     }

@@ -6,6 +6,7 @@ use crate::broker::Broker;
 use crate::connection::Phase;
 use crate::dead_letter::Reason;
 use crate::queue::QueueRef;
+use crate::queue_feature::Overflow;
 use std::collections::BTreeSet;
 use warren_amqp::encode;
 use warren_units::{Gate, PeerId, Step, UnixMillis};
@@ -17,6 +18,8 @@ const HANDSHAKE_MILLISECONDS_MAX: u64 = 10_000;
 enum Deadline {
     /// The message in front of the queue may be too old.
     Head(QueueRef),
+    /// The queue holds more than it may.
+    Excess(QueueRef),
     /// The queue may have been unused for too long.
     Unused(QueueRef),
     /// A heartbeat is due, or the peer's is missing.
@@ -45,6 +48,11 @@ impl Deadlines {
         let PeerId { index, generation } = peer;
         let at = now.saturating_add(HANDSHAKE_MILLISECONDS_MAX);
         self.ordered.insert((at, Deadline::Handshake { index, generation }));
+    }
+
+    /// There is more to drop than one step does.
+    pub fn excess(&mut self, queue: QueueRef, now: UnixMillis) {
+        self.ordered.insert((now, Deadline::Excess(queue)));
     }
 
     /// A heartbeat every half interval.
@@ -80,15 +88,23 @@ impl Broker {
             let at = queue.used_at.saturating_add(milliseconds);
             self.deadlines.ordered.insert((at, Deadline::Unused(reference)));
         }
+        if queue.features.overflow == Overflow::DropHead && queue.exceeds_length(0, 0) {
+            self.deadlines.excess(reference, queue.used_at);
+        }
         self.schedule_head(slot);
     }
 
     pub(crate) fn run_deadlines(&mut self, step: &mut Step<'_>) {
-        let mut expired_left = self.settings.expired_per_tick_max;
-        while expired_left > 0 {
+        let mut dropped_left = self.settings.dropped_per_step_max;
+        while dropped_left > 0 {
             let Some(deadline) = self.deadlines.take_due(step.now) else { return };
             match deadline {
-                Deadline::Head(queue) => self.expire_heads(step, queue, &mut expired_left),
+                Deadline::Head(queue) => self.expire_heads(step, queue, &mut dropped_left),
+                Deadline::Excess(queue) => {
+                    if self.state.live_queue(queue).is_some() {
+                        self.drop_excess(step, queue.slot, &mut dropped_left);
+                    }
+                }
                 Deadline::Unused(queue) => self.expire_queue(step, queue),
                 Deadline::Heartbeat { index, generation } => {
                     self.heartbeat_due(step, PeerId { index, generation });

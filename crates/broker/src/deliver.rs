@@ -3,13 +3,14 @@
 
 use crate::broker::Broker;
 use crate::consumer::ConsumerRef;
+use crate::delivery_count;
 use crate::effects::Effect;
 use crate::queue::QueueRef;
 use crate::ready::Entry;
 use crate::runs::Runs;
 use crate::unacked::Delivery;
 use warren_amqp::methods::BasicDeliver;
-use warren_amqp::{ShortStr, encode};
+use warren_amqp::{RawProperties, ShortStr, encode};
 use warren_units::Step;
 
 impl Broker {
@@ -44,7 +45,7 @@ impl Broker {
 
     /// Delivers what waits in the queue until nobody can take more.
     pub(crate) fn deliver_ready(&mut self, step: &mut Step<'_>, slot: u32) {
-        let mut expired_left = self.settings.expired_per_tick_max;
+        let mut expired_left = self.settings.dropped_per_step_max;
         while self.state.queue(slot).has_ready() {
             if !self.drop_expired(step, slot, &mut expired_left) {
                 return;
@@ -78,6 +79,7 @@ impl Broker {
         self.counters.delivered += 1;
         let delivery_tag = channel.next_delivery_tag();
         let message = &entry.message;
+        let counted = delivery_count::told(queue, &entry);
         if let Some(outbox) = step.peers.outbox(consumer.peer) {
             let method = BasicDeliver {
                 consumer_tag: ShortStr::new(&consumer.tag).unwrap_or_default(),
@@ -86,7 +88,8 @@ impl Broker {
                 exchange: message.exchange(),
                 routing_key: message.routing_key(),
             };
-            let (properties, body) = (message.properties(), message.body());
+            let properties = counted.as_deref().map_or(message.properties(), RawProperties::trusted);
+            let body = message.body();
             encode::deliver(outbox.rope_mut(), channel.number, &method, properties, body, channel.frame_max);
             outbox.close_gate(message.gate());
         }

@@ -20,6 +20,7 @@ mod consumer;
 mod dead_letter;
 mod deadlines;
 mod deliver;
+mod delivery_count;
 mod effects;
 mod exchange;
 mod exchanges;

@@ -82,7 +82,7 @@ pub(crate) fn receive(
     let executed = if number == 0 {
         match method.id().class {
             10 => handshake::receive(broker, step, peer, method),
-            _ => Err(Refusal::new(ReplyCode::ChannelError, "unexpected method on channel 0")),
+            _ => Err(Refusal::new(ReplyCode::ChannelError, "unexpected method in connection state running")),
         }
     } else {
         on_channel(broker, step, peer, number, method, content)

@@ -83,6 +83,8 @@ pub struct ConnectionRow {
     pub user: String,
     pub vhost: String,
     pub state: &'static str,
+    pub host: String,
+    pub port: u16,
     pub peer_host: String,
     pub peer_port: u16,
     pub tls: bool,
@@ -97,6 +99,8 @@ pub struct ConnectionRow {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct ChannelRow {
     pub connection: String,
+    pub peer_host: String,
+    pub peer_port: u16,
     pub number: u16,
     pub user: String,
     pub vhost: String,
@@ -113,6 +117,9 @@ pub struct ChannelRow {
 pub struct ConsumerRow {
     pub tag: Name,
     pub connection: String,
+    pub peer_host: String,
+    pub peer_port: u16,
+    pub user: String,
     pub channel: u16,
     pub vhost: String,
     pub queue: Name,
@@ -151,6 +158,11 @@ impl Broker {
             counters: self.counters,
             blocked: self.blocked.clone(),
         }
+    }
+
+    /// Names of the virtual hosts.
+    pub fn vhosts(&self) -> Vec<String> {
+        self.state.vhosts.iter().map(|vhost| vhost.name.to_string()).collect()
     }
 
     /// Queues of one virtual host, or of all.
@@ -247,6 +259,8 @@ impl Broker {
                 Phase::Closing => "closing",
                 _ => "starting",
             },
+            host: connection.info.local_address.clone(),
+            port: connection.info.local_port,
             peer_host: connection.info.address.clone(),
             peer_port: connection.info.port,
             tls: connection.info.tls,
@@ -261,8 +275,11 @@ impl Broker {
 
     pub fn channels(&self, from: usize, limit: usize) -> Page<ChannelRow> {
         page(&self.channels, from, limit, |_, channel| {
+            let connection = self.connection(channel.peer)?;
             Some(ChannelRow {
-                connection: self.connection(channel.peer)?.name(),
+                connection: connection.name(),
+                peer_host: connection.info.address.clone(),
+                peer_port: connection.info.port,
                 number: channel.number,
                 user: channel.user.to_string(),
                 vhost: self.state.vhost_name(channel.vhost).to_string(),
@@ -280,9 +297,13 @@ impl Broker {
     pub fn consumers(&self, from: usize, limit: usize) -> Page<ConsumerRow> {
         page(&self.consumers, from, limit, |key, consumer| {
             let queue = self.state.queues.get(consumer.queue.slot as usize)?;
+            let connection = self.connection(consumer.peer)?;
             Some(ConsumerRow {
                 tag: consumer.tag.clone(),
-                connection: self.connection(consumer.peer)?.name(),
+                connection: connection.name(),
+                peer_host: connection.info.address.clone(),
+                peer_port: connection.info.port,
+                user: connection.user.to_string(),
                 channel: self.channels.get(consumer.channel as usize)?.number,
                 vhost: self.state.vhost_name(queue.vhost).to_string(),
                 queue: queue.name.clone(),

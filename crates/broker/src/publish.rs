@@ -191,7 +191,8 @@ impl Broker {
             self.schedule_head(slot);
         }
         if self.state.queue(slot).has_length_limit() {
-            self.drop_excess(step, slot);
+            let mut left = self.settings.dropped_per_step_max;
+            self.drop_excess(step, slot, &mut left);
         }
         if is_absent {
             // Nobody was asked yet whether they want it.
@@ -199,9 +200,14 @@ impl Broker {
         }
     }
 
-    /// A full queue drops what would be delivered last among the oldest.
-    fn drop_excess(&mut self, step: &mut Step<'_>, slot: u32) {
+    /// A full queue drops what would be delivered next, even of the highest priority, at most `left` messages; a deadline
+    /// takes care of the rest.
+    pub(crate) fn drop_excess(&mut self, step: &mut Step<'_>, slot: u32, left: &mut usize) {
         while self.state.queue(slot).exceeds_length(0, 0) {
+            if *left == 0 {
+                return self.deadlines.excess(self.state.queue_ref(slot), step.now);
+            }
+            *left -= 1;
             let Some(entry) = self.state.queue_mut(slot).pop_for_overflow() else { return };
             self.give_up(step, slot, entry, Reason::MaxLength);
         }

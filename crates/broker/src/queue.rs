@@ -238,9 +238,9 @@ impl Queue {
         self.levels.iter().rev().find_map(Ready::front)
     }
 
-    /// The message that a full queue drops first: the oldest of the lowest priority.
+    /// The message that a full queue drops first: the oldest of the highest priority, as in RabbitMQ.
     pub fn pop_for_overflow(&mut self) -> Option<Entry> {
-        let entry = self.levels.iter_mut().find_map(Ready::pop_front);
+        let entry = self.levels.iter_mut().rev().find_map(Ready::pop_front);
         self.taken(entry)
     }
 

@@ -22,6 +22,8 @@ pub enum AcceptedBy {
     Every,
     OnlyClassic,
     OnlyQuorum,
+    /// Of a type of queue that RabbitMQ has besides.
+    NoQueueHere,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
@@ -79,6 +81,7 @@ impl Features {
                 AcceptedBy::Every => true,
                 AcceptedBy::OnlyClassic => features.queue_type == QueueType::Classic,
                 AcceptedBy::OnlyQuorum => features.queue_type == QueueType::Quorum,
+                AcceptedBy::NoQueueHere => false,
             };
             if !is_accepted {
                 let queue_type = features.queue_type.name();

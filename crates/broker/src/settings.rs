@@ -20,8 +20,8 @@ pub struct Settings {
     /// Bodies of messages in queues may take so much memory; past it those in the log are read back when they
     /// are wanted.
     pub body_memory_bytes: u64,
-    /// Messages that one tick lets expire: the engine is held no longer than they take.
-    pub expired_per_tick_max: usize,
+    /// Messages that one step lets expire, or drops from a full queue: the engine is held no longer than they take.
+    pub dropped_per_step_max: usize,
     pub cluster_name: String,
     pub version: &'static str,
 }
@@ -37,7 +37,7 @@ impl Default for Settings {
             message_size_bytes_max: MESSAGE_SIZE_BYTES_MAX,
             transaction_size_bytes_max: 128 * 1024 * 1024,
             body_memory_bytes: BODY_MEMORY_BYTES,
-            expired_per_tick_max: 1000,
+            dropped_per_step_max: 500,
             cluster_name: "warren@localhost".to_string(),
             version: env!("CARGO_PKG_VERSION"),
         }

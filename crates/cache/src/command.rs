@@ -151,6 +151,7 @@ pub enum Group {
     List,
     Set,
     SortedSet,
+    Geo,
     PubSub,
     Transactions,
     Connection,
@@ -169,6 +170,7 @@ impl Group {
             Group::List => "list",
             Group::Set => "set",
             Group::SortedSet => "sorted-set",
+            Group::Geo => "geo",
             Group::PubSub => "pubsub",
             Group::Transactions => "transactions",
             Group::Connection => "connection",
@@ -237,25 +239,25 @@ impl CommandSpec {
         if self.arity >= 0 { count == self.arity as usize } else { count >= -self.arity as usize }
     }
 
-    /// Positions of the keys in a well-formed call.
-    pub fn key_positions(&self, args: Args<'_>) -> Vec<usize> {
+    /// Positions of the keys in a call of the right length; `None` where it counts keys that are not there.
+    pub fn key_positions(&self, args: Args<'_>) -> Option<Vec<usize>> {
         let range = |first: i32, last: i32, step: i32| {
             let last = if last < 0 { args.len() as i32 + last } else { last };
             (first..=last).step_by(step as usize).map(|position| position as usize)
         };
         let counted = |count_at: usize| {
-            let count = if count_at < args.len() { crate::parse::integer(args.get(count_at)) } else { None };
-            let end = count_at + 1 + count.unwrap_or(0).max(0) as usize;
-            count_at + 1..end.min(args.len())
+            let following = args.len().checked_sub(count_at + 1)?;
+            let count = usize::try_from(crate::parse::integer(args.get(count_at))?).ok()?;
+            (1..=following).contains(&count).then(|| count_at + 1..count_at + 1 + count)
         };
-        match self.keys {
+        Some(match self.keys {
             Keys::None => Vec::new(),
             Keys::Range { first, last, step } => range(first, last, step).collect(),
-            Keys::Counted { count_at } => counted(count_at).collect(),
+            Keys::Counted { count_at } => counted(count_at)?.collect(),
             Keys::RangeAndCounted { first, count_at } => {
-                range(first, first, 1).chain(counted(count_at)).collect()
+                range(first, first, 1).chain(counted(count_at)?).collect()
             }
             Keys::Found(find) => find(args),
-        }
+        })
     }
 }

@@ -6,6 +6,7 @@
 pub mod bitmap;
 pub mod connection;
 pub mod generic;
+pub mod geo;
 pub mod hash;
 pub mod help;
 pub mod list;
@@ -31,4 +32,5 @@ pub static COMMANDS: &[&[&CommandSpec]] = &[
     server::ROWS,
     set::ROWS,
     sorted_set::ROWS,
+    geo::ROWS,
 ];

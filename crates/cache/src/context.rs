@@ -112,6 +112,8 @@ pub struct Context<'a, 's> {
     pub is_in_exec: bool,
     /// Set by [`Context::block`].
     pub(crate) has_blocked: bool,
+    /// What was written confirms a subscription, which CLIENT REPLY does not hold back.
+    pub(crate) has_pushed: bool,
 }
 
 impl Context<'_, '_> {

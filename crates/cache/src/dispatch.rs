@@ -199,11 +199,15 @@ impl Cache {
             is_retry: false,
             is_in_exec: false,
             has_blocked: false,
+            has_pushed: false,
         };
         context.request(args);
         let ran = if context.has_blocked { Ran::Blocked } else { Ran::Done };
+        let is_push = context.has_pushed;
         if session.reply_mode != ReplyMode::On {
-            rope.truncate(mark);
+            if !is_push {
+                rope.truncate(mark);
+            }
             if skip_next {
                 session.reply_mode = ReplyMode::On;
             }
@@ -256,6 +260,7 @@ impl Cache {
             is_retry: true,
             is_in_exec: false,
             has_blocked: false,
+            has_pushed: false,
         };
         context.run_queued(blocked.command.args());
         let has_blocked = context.has_blocked;
@@ -320,6 +325,7 @@ impl Cache {
         }
         self.run_released(step, host);
         let more = self.shared.expires_actively
+            && self.shared.pause_end().is_none_or(|end| end <= step.now)
             && crate::keyspace::expiry::expire_due(&mut self.shared, step, limit);
         self.finish_step(step);
         more
@@ -328,6 +334,8 @@ impl Cache {
     /// When `tick` has something to do next.
     pub fn next_deadline(&self) -> Option<UnixMillis> {
         let expiry = self.shared.keyspace.next_due().filter(|_| self.shared.expires_actively);
+        // Nothing expires while clients are paused.
+        let expiry = expiry.map(|due| self.shared.pause_end().map_or(due, |end| end.max(due)));
         expiry.into_iter().chain(self.shared.deadlines.next()).min()
     }
 }

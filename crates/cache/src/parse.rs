@@ -2,6 +2,7 @@
 
 use crate::command::CommandError;
 use crate::long_double::LongDouble;
+use warren_resp::Args;
 use warren_units::bounds::DATABASE_COUNT;
 
 /// A decimal i64 in canonical form: no blanks, no plus, no leading zeros.
@@ -47,18 +48,48 @@ pub fn need_positive_or(text: &[u8], error: &'static str) -> Result<usize, Comma
     count.ok_or(CommandError::fixed(error))
 }
 
+/// A count of one or more, with an error of the command's own.
+///
+/// # Errors
+/// The one given.
+pub fn need_at_least_one(text: &[u8], error: &'static str) -> Result<usize, CommandError> {
+    match need_positive_or(text, error)? {
+        0 => Err(CommandError::fixed(error)),
+        count => Ok(count),
+    }
+}
+
+/// `[COUNT count]` from `position` to the end, 1 where it is left out (LMPOP, ZMPOP).
+///
+/// # Errors
+/// A count below one, or anything else.
+pub fn need_popped_count(args: Args<'_>, position: usize) -> Result<usize, CommandError> {
+    match args.len() - position {
+        0 => Ok(1),
+        words if words >= 2 && is_option(args.get(position), "COUNT") => {
+            let count = need_at_least_one(args.get(position + 1), "ERR count should be greater than 0")?;
+            if words == 2 { Ok(count) } else { Err(CommandError::Syntax) }
+        }
+        _ => Err(CommandError::Syntax),
+    }
+}
+
 /// A database by its number.
 ///
 /// # Errors
 /// No integer, or not the number of a database.
 pub fn need_database(text: &[u8]) -> Result<u8, CommandError> {
-    let number = need_integer(text)?;
-    if i32::try_from(number).is_err() {
-        return Err(CommandError::fixed(
-            "ERR value is out of range, value must between -2147483648 and 2147483647",
-        ));
-    }
-    u8::try_from(number)
+    need_integer(text)?;
+    need_database_or(text, "ERR value is out of range, value must between -2147483648 and 2147483647")
+}
+
+/// As [`need_database`], with the command's own error for what is no number of 32 bits.
+///
+/// # Errors
+/// The one given, or not the number of a database.
+pub fn need_database_or(text: &[u8], error: &'static str) -> Result<u8, CommandError> {
+    let number = integer(text).and_then(|number| i32::try_from(number).ok());
+    u8::try_from(number.ok_or(CommandError::fixed(error))?)
         .ok()
         .filter(|number| usize::from(*number) < DATABASE_COUNT)
         .ok_or(CommandError::fixed("ERR DB index is out of range"))
@@ -116,6 +147,15 @@ pub fn format_double(value: f64) -> String {
     format!("{}e{sign}{:02}", without_trailing_zeros(mantissa), exponent.abs())
 }
 
+/// A double with up to 17 decimals and no exponent, as Redis prints coordinates.
+pub fn format_decimals(value: f64) -> String {
+    let text = format!("{value:.17}");
+    match without_trailing_zeros(&text) {
+        "-0" => "0".to_owned(),
+        trimmed => trimmed.to_owned(),
+    }
+}
+
 fn without_trailing_zeros(number: &str) -> &str {
     if number.contains('.') { number.trim_end_matches('0').trim_end_matches('.') } else { number }
 }
@@ -160,6 +200,9 @@ mod tests {
         ] {
             assert_eq!(format_double(value), expected);
         }
+        assert_eq!(format_decimals(13.361389338970184), "13.36138933897018433");
+        assert_eq!(format_decimals(-0.5), "-0.5");
+        assert_eq!(format_decimals(-1e-20), "0");
         assert_eq!(float(b"1e3"), Some(1000.0));
         assert_eq!(float(b"-inf"), Some(f64::NEG_INFINITY));
         assert_eq!(float(b"nan"), None);

@@ -51,6 +51,35 @@ impl Random {
         chosen.sort_unstable();
         chosen
     }
+
+    /// Visits [`picked_length`] random ones of `elements()`, which are not none: different ones in their
+    /// order, in one walk, or with repetition where the count is negative.
+    pub fn pick<I: ExactSizeIterator>(
+        &mut self,
+        count: i64,
+        elements: impl Fn() -> I,
+        mut visit: impl FnMut(I::Item),
+    ) {
+        let length = elements().len();
+        if count < 0 {
+            for _ in 0..count.unsigned_abs() {
+                elements().nth(self.below(length)).into_iter().for_each(&mut visit);
+            }
+            return;
+        }
+        let mut rest = elements();
+        let mut position = 0;
+        for index in self.distinct_below(picked_length(count, length), length) {
+            rest.nth(index - position).into_iter().for_each(&mut visit);
+            position = index + 1;
+        }
+    }
+}
+
+/// How many of `length` elements a count asks for: no more than there are, unless it is negative.
+pub fn picked_length(count: i64, length: usize) -> usize {
+    let magnitude = usize::try_from(count.unsigned_abs()).unwrap_or(usize::MAX);
+    if count < 0 { magnitude } else { magnitude.min(length) }
 }
 
 /// Reads how many random elements are asked for: a positive count for different ones, a negative one for so

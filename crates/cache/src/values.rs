@@ -24,7 +24,7 @@ pub use hash::{Fields, Hash};
 pub use limits::Limits;
 pub use list::{Elements, List};
 pub use set::{Members, Set};
-pub use sorted_set::{Added, LexBound, ScoreBound, ScoredMembers, SortedSet};
+pub use sorted_set::{Added, LexBound, ScoreBound, ScoredMembers, SortedSet, compare_scores};
 pub use text::{Digits, SHARED_BYTES_MIN, Text, canonical_integer};
 
 #[cfg(test)]

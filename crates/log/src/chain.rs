@@ -286,7 +286,7 @@ fn first_torn_batch(
         if batch.header.last() <= claim {
             continue;
         }
-        if batches.effects(&batch)?.is_none() {
+        if batches.effects(&batch)?.1.is_none() {
             return Ok(Some((batch, "the effects of the batch are torn")));
         }
         if !batches.are_bodies_good(&batch)? {

@@ -28,7 +28,8 @@ impl Bodies<'_> {
 pub struct LogChunks {
     /// Those still to be read, the next one last.
     segments: Vec<Arc<Segment>>,
-    batches: Option<Batches>,
+    /// Those of the segment that is being read, and its last record that counts.
+    batches: Option<(Batches, Lsn)>,
     /// The next record to be given, and the last.
     next: Lsn,
     last: Lsn,
@@ -90,16 +91,17 @@ impl LogChunks {
 
     /// Adds the records of the next batch; false behind the last.
     fn read_batch(&mut self, records: &mut Vec<u8>) -> Result<bool, LogError> {
-        let batches = match &mut self.batches {
+        let (batches, held) = match &mut self.batches {
             Some(batches) => batches,
             None => {
                 let Some(segment) = self.segments.pop() else { return Ok(false) };
                 let offset = segment.offset_before(self.next);
-                self.batches.insert(segment.batches(offset, None)?)
+                // Records at the segment's end may have been given up.
+                let held = segment.records().map_or(Lsn::NONE, |(_, last)| last).min(self.last);
+                self.batches.insert((segment.batches(offset, None)?, held))
             }
         };
-        // Records at the segment's end may have been given up.
-        let held = batches.segment.records().map_or(Lsn::NONE, |(_, last)| last).min(self.last);
+        let held = *held;
         let batch = next_batch(batches)?;
         self.done_bytes += batch.header.span_bytes();
         if batch.header.last() >= self.next {
@@ -172,20 +174,20 @@ pub(crate) fn visit_records(
     batch: &PlacedBatch,
     mut visit: impl FnMut(&Record<'_>, &[u8]),
 ) -> Result<(), LogError> {
-    let segment = batches.segment.clone();
-    let Some(mut rest) = batches.effects(batch)? else { return Err(bad_effects(&segment, batch)) };
+    let (segment, effects) = batches.effects(batch)?;
+    let Some(mut rest) = effects else { return Err(bad_effects(segment, batch)) };
     let mut bodies_size = 0;
     for index in 0..u64::from(batch.header.count) {
         let lsn = Lsn(batch.header.first.0 + index);
         let Some((record, behind)) = Record::parse(lsn, rest) else {
-            return Err(bad_framing(&segment, batch));
+            return Err(bad_framing(segment, batch));
         };
         bodies_size += record.body_sizes().map(u64::from).sum::<u64>();
         visit(&record, &rest[..rest.len() - behind.len()]);
         rest = behind;
     }
     if !rest.is_empty() || bodies_size != batch.header.bodies_size {
-        return Err(bad_framing(&segment, batch));
+        return Err(bad_framing(segment, batch));
     }
     Ok(())
 }

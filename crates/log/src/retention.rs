@@ -78,10 +78,11 @@ impl Log {
         behind + self.bytes_before_start.load(Ordering::Relaxed)
     }
 
-    /// True when the log has grown by a segment and by half of the state since the newest checkpoint. Whoever
-    /// then makes one keeps the files at twice the live data and two segments.
+    /// True when the log has grown by half a segment and by half of the state since the newest checkpoint. Whoever
+    /// then makes one keeps the files at twice the live data and three segments: one that the next checkpoint
+    /// lets go, the one that is written, and the one made ahead.
     pub fn is_checkpoint_due(&self) -> bool {
-        let bound = self.options.segment_size_bytes.max(self.checkpoint_bytes() / 2);
+        let bound = self.options.segment_size_bytes.max(self.checkpoint_bytes()) / 2;
         self.log_bytes_since_checkpoint() >= bound
     }
 

@@ -25,6 +25,10 @@ const LARGE_SIZE_BYTES_MIN: u64 = 32 * 1024 * 1024;
 /// nothing in vain.
 const FILL_AFTER_SHARE: u64 = 32;
 
+/// What is written and synced in one go: much, since each sync costs the journal; not so much that the syncs
+/// of batches wait long for it.
+const FILLED_AT_ONCE_BYTES: u64 = 2 * 1024 * 1024;
+
 static ZEROS: [u8; 256 * 1024] = [0; 256 * 1024];
 
 impl Log {
@@ -118,10 +122,15 @@ impl Log {
         // No batch has a place in the next segment as long as this is held.
         let _preparing = lock(&self.preparing);
         let Some((segment, from, to)) = lock(&self.tail).unfilled_part() else { return Ok(false) };
-        let end = to.min(from + ZEROS.len() as u64);
-        let zeros = &ZEROS[..(end - from) as usize];
-        let filled =
-            segment.file.write_at(from, &mut [IoSlice::new(zeros)]).and_then(|()| segment.file.sync());
+        let end = to.min(from + FILLED_AT_ONCE_BYTES);
+        let mut left = (end - from) as usize;
+        let mut slices = Vec::new();
+        while left > 0 {
+            let size = left.min(ZEROS.len());
+            slices.push(IoSlice::new(&ZEROS[..size]));
+            left -= size;
+        }
+        let filled = segment.file.write_at(from, &mut slices).and_then(|()| segment.file.sync());
         filled.map_err(LogError::io("fill", &segment.name)).map_err(|error| self.poison(error))?;
         lock(&self.tail).next_filled_to = end;
         Ok(end < to)

@@ -225,10 +225,11 @@ impl Batches {
         Ok(Some(batch))
     }
 
-    /// The batch's effects; `None` if they do not match their checksum.
-    pub fn effects(&mut self, batch: &PlacedBatch) -> Result<Option<&[u8]>, LogError> {
+    /// The segment, and the batch's effects; `None` if they do not match their checksum.
+    pub fn effects(&mut self, batch: &PlacedBatch) -> Result<(&Segment, Option<&[u8]>), LogError> {
         let effects = self.window.slice(batch.effects_offset(), batch.header.effects_size)?;
-        Ok(effects.filter(|effects| crc32c::crc32c(effects) == batch.header.effects_checksum))
+        let is_good = |effects: &&[u8]| crc32c::crc32c(effects) == batch.header.effects_checksum;
+        Ok((&self.segment, effects.filter(is_good)))
     }
 
     /// LSN that the next batch is to begin with, if that is known.

@@ -141,7 +141,7 @@ impl Core {
         }
     }
 
-    /// Syncs the log, and takes the time. A log that cannot be synced ends the process.
+    /// Syncs the log, because some output waits for it or because it is time, and notes what that took. A log that cannot be synced ends the process.
     pub fn sync_log(&self) {
         let begin = Instant::now();
         if let Err(error) = self.log.sync() {
@@ -150,9 +150,6 @@ impl Core {
         self.sync_requests.note_sync(begin.elapsed());
         if self.log.wants_segment() {
             self.sync_requests.want_room(1);
-        }
-        if self.log.wants_filling() {
-            self.sync_requests.wake_filler();
         }
     }
 

@@ -9,14 +9,16 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use warren_log::{Disk, DiskFile};
 
-const LOCK_FILE_NAME: &str = "lock";
+pub(crate) const LOCK_FILE_NAME: &str = "lock";
 const ZEROS_SIZE_BYTES: usize = 256 * 1024;
 
 /// The directory stays locked as long as this lives.
 pub struct Directory {
     path: PathBuf,
     directory: File,
-    _lock: File,
+    is_read_only: bool,
+    /// `None` in a directory that no server has used.
+    _lock: Option<File>,
 }
 
 impl Directory {
@@ -34,7 +36,37 @@ impl Directory {
         if let Some(parent) = path.canonicalize()?.parent() {
             File::open(parent)?.sync_all()?;
         }
-        Ok(Directory { path: path.to_owned(), directory, _lock: lock })
+        Ok(Directory { path: path.to_owned(), directory, is_read_only: false, _lock: Some(lock) })
+    }
+
+    /// Opens a directory that is there, to look at it: a stopped server's, or a backup. No file is changed, and
+    /// as long as this lives no server can use it.
+    ///
+    /// # Errors
+    /// As above.
+    pub fn inspect(path: &Path) -> Result<Directory> {
+        let directory = File::open(path)?;
+        if !directory.metadata()?.is_dir() {
+            return Err(Error::from(ErrorKind::NotADirectory));
+        }
+        let lock = match File::open(path.join(LOCK_FILE_NAME)) {
+            Ok(lock) => Some(lock),
+            Err(error) if error.kind() == ErrorKind::NotFound => None,
+            Err(error) => return Err(error),
+        };
+        if let Some(lock) = &lock {
+            flock(lock, FlockOperation::NonBlockingLockShared)?;
+        }
+        Ok(Directory { path: path.to_owned(), directory, is_read_only: true, _lock: lock })
+    }
+
+    /// One line for the operator on a directory that cannot be opened.
+    pub fn explain(path: &Path, error: &Error) -> String {
+        let directory = path.display();
+        match error.kind() {
+            ErrorKind::WouldBlock => format!("data directory {directory} is in use by another process"),
+            _ => format!("cannot use data directory {directory}: {error}"),
+        }
     }
 }
 
@@ -57,7 +89,8 @@ impl Disk for Directory {
     }
 
     fn open(&self, name: &str) -> Result<Arc<dyn DiskFile>> {
-        let file = OpenOptions::new().read(true).write(true).open(self.path.join(name))?;
+        let is_writable = !self.is_read_only;
+        let file = OpenOptions::new().read(true).write(is_writable).open(self.path.join(name))?;
         Ok(Arc::new(DirectoryFile { file }))
     }
 
@@ -164,6 +197,24 @@ mod tests {
         assert_eq!(Directory::open(&scratch.0).err().unwrap().kind(), ErrorKind::WouldBlock);
         drop(first);
         Directory::open(&scratch.0).unwrap();
+    }
+
+    #[test]
+    fn a_directory_that_is_looked_at_is_not_changed_and_not_in_use() {
+        let scratch = Scratch::new("inspect");
+        assert_eq!(Directory::inspect(&scratch.0).err().unwrap().kind(), ErrorKind::NotFound);
+        std::fs::create_dir(&scratch.0).unwrap();
+        let looked_at = Directory::inspect(&scratch.0).unwrap();
+        assert_eq!(looked_at.list().unwrap(), Vec::<String>::new());
+        drop(looked_at);
+        let owner = Directory::open(&scratch.0).unwrap();
+        drop(owner.create("a", 10).unwrap());
+        let error = Directory::inspect(&scratch.0).err().unwrap();
+        assert!(Directory::explain(&scratch.0, &error).ends_with("is in use by another process"));
+        drop(owner);
+        let looked_at = Directory::inspect(&scratch.0).unwrap();
+        assert!(looked_at.open("a").unwrap().write_at(0, &mut [IoSlice::new(b"x")]).is_err());
+        assert_eq!(Directory::open(&scratch.0).err().unwrap().kind(), ErrorKind::WouldBlock);
     }
 
     #[test]

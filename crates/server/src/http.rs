@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::thread;
+use std::time::Instant;
 use tiny_http::{Header, Method, Request, Response, Server};
 
 /// A running HTTP server.
@@ -44,7 +45,12 @@ pub fn serve(core: Arc<Core>, settings: &Settings) -> Result<HttpServer, String>
     let refused = |error: &dyn std::fmt::Display| format!("cannot listen for HTTP on {address}: {error}");
     let listener = crate::serve::bind_patiently(address, 1).map_err(|error| refused(&error))?.remove(0);
     let server = Arc::new(Server::from_listener(listener, None).map_err(|error| refused(&error))?);
-    let view = api::View { core, amqp_port: settings.amqp_port };
+    let view = api::View {
+        core,
+        amqp_port: settings.amqp_port,
+        http_port: settings.http_port,
+        started: Instant::now(),
+    };
     let serving = server.clone();
     let thread = thread::Builder::new().name("http".to_owned()).spawn(move || {
         for request in serving.incoming_requests() {
@@ -62,17 +68,19 @@ enum Answer {
 }
 
 fn answer(view: &api::View, request: Request) {
-    let path = request.url().split('?').next().unwrap_or_default().to_owned();
-    let found = if *request.method() != Method::Get {
+    let url = request.url().to_owned();
+    let is_read = matches!(request.method(), Method::Get | Method::Head);
+    let found = if !is_read {
         Answer::Json(405, json!({ "error": "method_not_allowed", "reason": "Method Not Allowed" }))
-    } else if path == "/metrics" {
+    } else if url.split('?').next() == Some("/metrics") {
         Answer::Text(metrics::text(&view.core))
-    } else if let Err(reason) = authenticate(view, &request) {
-        Answer::Json(401, json!({ "error": "not_authorized", "reason": reason }))
     } else {
-        match api::get(view, &path) {
-            Some(body) => Answer::Json(200, body),
-            None => Answer::Json(404, json!({ "error": "Object Not Found", "reason": "Not Found" })),
+        match authenticate(view, &request) {
+            Err(reason) => Answer::Json(401, json!({ "error": "not_authorized", "reason": reason })),
+            Ok(asker) => match api::get(view, &asker, &url) {
+                Some((status, body)) => Answer::Json(status, body),
+                None => Answer::Json(404, json!({ "error": "Object Not Found", "reason": "Not Found" })),
+            },
         }
     };
     let (status, content_type, body) = match found {
@@ -92,8 +100,8 @@ fn header(name: &str, value: &str) -> Header {
     Header::from_bytes(name, value).expect("the server's own headers are well formed")
 }
 
-/// Checks the request's basic credentials against the broker's users.
-fn authenticate(view: &api::View, request: &Request) -> Result<(), &'static str> {
+/// Checks the request's basic credentials against the broker's users. Only users with a tag may look.
+fn authenticate(view: &api::View, request: &Request) -> Result<api::Asker, &'static str> {
     let header = request.headers().iter().find(|header| header.field.equiv("Authorization"));
     let credentials = header.and_then(|header| header.value.as_str().strip_prefix("Basic "));
     let decoded = credentials.and_then(|credentials| BASE64_STANDARD.decode(credentials.trim()).ok());
@@ -101,6 +109,9 @@ fn authenticate(view: &api::View, request: &Request) -> Result<(), &'static str>
     let colon = decoded.iter().position(|byte| *byte == b':').ok_or("Not_Authorized")?;
     let (name, password) = (&decoded[..colon], &decoded[colon + 1..]);
     let engine = view.core.engine();
-    let user = engine.broker().access().authenticate(name, password);
-    user.map(|_| ()).ok_or("Not_Authorized")
+    let user = engine.broker().access().authenticate(name, password).ok_or("Not_Authorized")?;
+    if user.tags.is_empty() {
+        return Err("Not management user");
+    }
+    Ok(api::Asker { name: String::from_utf8_lossy(name).into_owned(), tags: user.tags.clone() })
 }

@@ -3,7 +3,7 @@
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
 use warren::settings::Flags;
-use warren::{bench, ctl};
+use warren::{bench, ctl, log_command, restore};
 
 #[global_allocator]
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
@@ -34,6 +34,11 @@ enum Command {
     /// Ask a running server, as rabbitmqctl does.
     #[command(subcommand)]
     Ctl(ctl::Command),
+    /// Look into the log of a stopped server, or into a backup.
+    #[command(subcommand)]
+    Log(log_command::Command),
+    /// Make a data directory out of a backup.
+    Restore(restore::Flags),
     /// Put load on a server and measure it.
     #[command(subcommand)]
     Bench(bench::Command),
@@ -45,6 +50,8 @@ fn main() -> ExitCode {
         None => command_line.serve.decide().and_then(|settings| warren::serve::serve(&settings)),
         Some(Command::Serve(flags)) => flags.decide().and_then(|settings| warren::serve::serve(&settings)),
         Some(Command::Ctl(command)) => ctl::run(&command),
+        Some(Command::Log(command)) => log_command::run(&command),
+        Some(Command::Restore(flags)) => restore::run(&flags),
         Some(Command::Bench(command)) => bench::run(&command),
     };
     match result {

@@ -27,11 +27,8 @@ const RESERVE_SIZE_DIVISOR: u64 = 4;
 /// # Errors
 /// One line for the operator.
 pub fn recover(settings: &Settings, loop_count: usize) -> Result<Core, String> {
-    let directory = settings.data_dir.display();
-    let disk = Directory::open(&settings.data_dir).map_err(|error| match error.kind() {
-        std::io::ErrorKind::WouldBlock => format!("data directory {directory} is in use by another process"),
-        _ => format!("cannot use data directory {directory}: {error}"),
-    })?;
+    let disk = Directory::open(&settings.data_dir)
+        .map_err(|error| Directory::explain(&settings.data_dir, &error))?;
     let options = LogOptions {
         segment_size_bytes: settings.segment_size_bytes,
         salt: random_u64(),

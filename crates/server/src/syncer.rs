@@ -150,7 +150,8 @@ pub fn run(core: &Core) {
             // Publishers are to be told, which a loop does in its next turn.
             core.wake(LoopId(0));
         }
-        if core.log.wants_filling() {
+        // Only a sync that somebody waits for is worth writing everything twice.
+        if is_wanted && core.log.wants_filling() {
             core.sync_requests.wake_filler();
         }
     }

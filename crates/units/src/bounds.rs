@@ -20,8 +20,8 @@ pub const FRAME_SIZE_BYTES_MAX: u32 = 131_072;
 pub const FRAME_SIZE_BYTES_MIN: u32 = 4096;
 /// AMQP: channels per connection offered in connection.tune.
 pub const CHANNEL_COUNT_MAX: u16 = 2047;
-/// AMQP: the largest message body accepted (RabbitMQ's default `max_message_size`).
-pub const MESSAGE_SIZE_BYTES_MAX: u64 = 16 * 1024 * 1024;
+/// AMQP: the largest message body accepted: `max_message_size` of RabbitMQ 3, of which 4 takes only an eighth.
+pub const MESSAGE_SIZE_BYTES_MAX: u64 = 128 * 1024 * 1024;
 /// AMQP: memory for the bodies of messages in queues.
 pub const BODY_MEMORY_BYTES: u64 = 256 * 1024 * 1024;
 /// AMQP: nesting of field tables and arrays.

@@ -1,7 +1,7 @@
 //! `headers`: a message goes where the binding's arguments equal its headers: all of them or any of them, as
 //! `x-match` says. The routing key plays no part.
 
-use crate::arguments::{Arguments, type_name};
+use crate::arguments::{Arguments, shown, type_name};
 use crate::exchange::{Destination, Destinations, ExchangeType, Routed, Router};
 use crate::names::text;
 use crate::refusal::Refusal;
@@ -23,13 +23,16 @@ struct Headers {
 fn validate_binding(arguments: &Arguments) -> Result<(), Refusal> {
     match arguments.get("x-match") {
         None | Some(Value::LongStr(b"all" | b"any" | b"all-with-x" | b"any-with-x")) => Ok(()),
-        Some(Value::LongStr(other)) => Err(Refusal::precondition_failed(format!(
-            "Invalid x-match field value <<\"{}\">>; expected all, any, all-with-x, or any-with-x",
-            text(other)
-        ))),
+        Some(Value::LongStr(other)) => {
+            let quoted = if other.is_empty() { String::new() } else { format!("\"{}\"", text(other)) };
+            Err(Refusal::precondition_failed(format!(
+                "Invalid x-match field value <<{quoted}>>; expected all, any, all-with-x, or any-with-x"
+            )))
+        }
         Some(value) => Err(Refusal::precondition_failed(format!(
-            "Invalid x-match field type {} (value {value:?}); expected longstr",
-            type_name(&value)
+            "Invalid x-match field type {} (value {}); expected longstr",
+            type_name(&value),
+            shown(&value)
         ))),
     }
 }

@@ -84,7 +84,6 @@ fn queue_arguments_are_refused_as_rabbitmq_refuses_them() {
         ("x-max-priority", FieldValue::Int(256), "{max_value_exceeded,256}"),
         ("x-overflow", FieldValue::from("explode"), "invalid_overflow"),
         ("x-dead-letter-routing-key", FieldValue::from("k"), "routing_key_but_no_dlx_defined"),
-        ("x-dead-letter-exchange", FieldValue::Int(1), "{unacceptable_type,signedint}"),
         ("x-single-active-consumer", FieldValue::from("yes"), "{unacceptable_type,longstr}"),
         ("x-queue-type", FieldValue::from("pile"), "\"unsupported queue type 'pile'\""),
     ];
@@ -96,6 +95,12 @@ fn queue_arguments_are_refused_as_rabbitmq_refuses_them() {
         let text = format!("invalid arg '{argument}' for queue 'q' in vhost '/': {reason}");
         assert_eq!(reply, [format!("channel.close 406 PRECONDITION_FAILED - {text}")]);
     }
+    let mut world = World::new();
+    let client = world.client();
+    let arguments = table("x-dead-letter-exchange", FieldValue::Int(1));
+    let reply = world.declare_with(client, "q", true, arguments.as_table(&mut Vec::new()));
+    let text = "invalid type 'signedint' for arg 'x-dead-letter-exchange' in queue 'q' in vhost '/'";
+    assert_eq!(reply, [format!("channel.close 406 PRECONDITION_FAILED - {text}")]);
 }
 
 #[test]
@@ -146,7 +151,7 @@ fn a_server_named_queue_is_what_an_empty_name_stands_for() {
     let queue = reply[0].split(' ').nth(1).unwrap().to_string();
     assert!(queue.starts_with("amq.gen-"));
     world.publish(client, "", &queue, "1", false);
-    let again = QueueDeclare { queue: name(&queue), exclusive: true, ..Default::default() };
+    let again = QueueDeclare { queue: name(&queue), passive: true, ..Default::default() };
     assert_eq!(world.ask(client, again), [format!("queue.declare-ok {queue} 1 0")]);
     assert_eq!(world.ask(client, QueuePurge::default()), ["queue.purge-ok 1"]);
 }

@@ -177,3 +177,24 @@ fn direct_replies_find_their_channel() {
     world.publish(answerer, "", &reply_to, "too late", false);
     assert_eq!(world.read(answerer), [""; 0]);
 }
+
+#[test]
+fn a_queue_that_is_much_too_full_drops_in_steps() {
+    let mut world = World::with(Settings { dropped_per_step_max: 100, ..Settings::default() });
+    let client = world.client();
+    let mut arguments = FieldTable::new();
+    arguments.insert(ShortStr::literal("x-max-length-bytes"), 1000);
+    world.declare_with(client, "q", true, arguments.as_table(&mut Vec::new()));
+    (0..1000).for_each(|_| world.publish(client, "", "q", "1", true));
+    world.publish(client, "", "q", &"2".repeat(990), true);
+    assert_eq!(world.counts("q"), (901, 0));
+    let after = world.crashed();
+    assert!(after.broker.next_deadline().is_some_and(|at| at <= after.now), "a restart goes on with it");
+    let mut ticks = 0;
+    while world.broker.next_deadline().is_some_and(|at| at <= world.now) {
+        world.step(|broker, step| broker.tick(step));
+        ticks += 1;
+    }
+    assert_eq!((world.counts("q"), ticks), ((11, 0), 9));
+    world.crashed();
+}

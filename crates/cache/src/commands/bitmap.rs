@@ -7,6 +7,9 @@ pub mod integer;
 pub mod operation;
 
 use crate::command::{CommandError, CommandSpec};
+use crate::context::Context;
+use crate::keyspace::Place;
+use crate::keyspace::string::StringEncoding;
 use crate::parse;
 use warren_units::bounds::BULK_SIZE_BYTES_MAX;
 
@@ -29,4 +32,10 @@ fn need_bit_offset(text: &[u8], unit: usize) -> Result<usize, CommandError> {
         .and_then(|offset| usize::try_from(offset).ok()?.checked_mul(unit))
         .filter(|offset| offset / 8 < BULK_SIZE_BYTES_MAX)
         .ok_or(CommandError::fixed("ERR bit offset is not an integer or out of range"))
+}
+
+/// Whether the string's encoding is that of a changed one: then bits that stay as they are change nothing.
+fn is_raw(context: &Context<'_, '_>, place: Place<'_>) -> bool {
+    let entry = context.keyspace().entry(place);
+    entry.and_then(|entry| entry.string_encoding()) == Some(StringEncoding::Raw)
 }

@@ -2,8 +2,11 @@
 
 pub mod add;
 pub mod bound;
+pub mod combine;
+pub mod input;
 pub mod members;
 pub mod pop;
+pub mod random;
 pub mod range;
 pub mod remove_range;
 pub mod scan;
@@ -38,5 +41,13 @@ pub static ROWS: &[&CommandSpec] = &[
     &pop::BZPOPMAX,
     &pop::ZMPOP,
     &pop::BZMPOP,
+    &random::ZRANDMEMBER,
+    &combine::ZUNION,
+    &combine::ZUNIONSTORE,
+    &combine::ZINTER,
+    &combine::ZINTERSTORE,
+    &combine::ZINTERCARD,
+    &combine::ZDIFF,
+    &combine::ZDIFFSTORE,
     &scan::ZSCAN,
 ];

@@ -8,13 +8,14 @@ mod bounds;
 mod ranked;
 
 pub use bounds::{LexBound, ScoreBound};
+pub use ranked::compare_scores;
 
 use super::codec::{self, Form};
 use super::limits::Limits;
 use super::packed::{Packed, PackedRecords, Spot};
 use super::text::Text;
 use super::tree::Records;
-use ranked::{ByScore, Ranked, compare_scores, score_of_bytes, scored};
+use ranked::{ByScore, Ranked, score_of_bytes, scored};
 use std::ops::Range;
 use warren_units::varint;
 

@@ -145,6 +145,10 @@ impl BodiesWriter {
     }
 
     pub fn append(&mut self, name: BodyName, body: &[u8]) -> Result<(), LogError> {
+        // Whoever wants a small body does not read a large one with it.
+        if body.len() >= BODIES_BLOCK_SIZE_BYTES && !self.sizes.is_empty() {
+            self.end_block()?;
+        }
         self.sizes.push((name, body.len() as u32));
         self.bodies.extend_from_slice(body);
         self.index.body_count += 1;

@@ -1,6 +1,6 @@
 //! Reading back across segments, giving up the oldest and the newest records.
 
-use crate::records::{Content, append, open, plain, random_content, read, try_read};
+use crate::records::{Content, append, open, random_content, read, try_read};
 use warren_log::{Log, LogError};
 use warren_sim::{Random, SimDisk};
 use warren_units::{BodyName, Epoch, Lsn};
@@ -78,4 +78,31 @@ fn records_behind_a_truncation_never_come_back() {
         assert_eq!(recovery.epoch, Epoch(epoch + 1));
         assert_eq!(read(&log), records, "seed {seed}");
     }
+}
+
+#[test]
+fn chunks_and_blocks_can_be_read_ahead_on_another_thread_and_say_how_far_they_are() {
+    let random = &mut Random::new(9);
+    let disk = SimDisk::new();
+    let (log, _) = open(&disk);
+    let records: Vec<Content> = (0..3000).map(|_| random_content(random)).collect();
+    records.chunks(7).for_each(|batch| assert!(append(&log, batch) > Lsn::NONE));
+    let mut chunks = log.chunks(Lsn(11)).unwrap();
+    let total = chunks.total_bytes();
+    let (sender, receiver) = std::sync::mpsc::sync_channel(1);
+    let (mut effects, mut done) = (Vec::new(), 0);
+    std::thread::scope(|scope| {
+        scope.spawn(move || chunks.try_for_each(|chunk| sender.send(chunk.unwrap())).unwrap());
+        for chunk in receiver {
+            assert!(done < chunk.done_bytes && chunk.done_bytes <= total);
+            done = chunk.done_bytes;
+            effects.extend(chunk.records().map(|record| (record.lsn, record.effects.to_vec())));
+        }
+    });
+    assert_eq!(done, total);
+    assert!(
+        effects.into_iter().eq((11..).map(Lsn).zip(records.into_iter().skip(10).map(|(effects, _)| effects)))
+    );
+    fn is_send<T: Send + 'static>(_: T) {}
+    is_send(log.checkpoint_blocks());
 }

@@ -70,8 +70,10 @@ pub fn try_read(log: &Log, from: Lsn) -> Result<Vec<(Lsn, Content)>, LogError> {
             .collect();
         let (all, by_name) = (all?, by_name?);
         assert_eq!(all, by_name);
-        let missing = bodies.read(count);
-        assert!(matches!(missing, Err(LogError::NoBody { .. } | LogError::Corrupt { .. })));
+        if record.lsn.0.is_multiple_of(16) {
+            let missing = bodies.read(count);
+            assert!(matches!(missing, Err(LogError::NoBody { .. } | LogError::Corrupt { .. })));
+        }
         read.push((record.lsn, (record.effects.to_vec(), all)));
         Ok::<(), LogError>(())
     })?;

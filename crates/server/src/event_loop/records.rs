@@ -52,8 +52,9 @@ impl EventLoop {
     pub(super) fn want_sync(&mut self, lsn: Lsn) {
         self.work.sync_wanted = self.work.sync_wanted.max(lsn);
         if !self.work.may_sync {
-            self.core.sync_requests.want(lsn);
+            // In this order: the sync may be over before this thread goes on.
             self.set_waiting(true);
+            self.core.sync_requests.want(lsn);
         }
     }
 

@@ -82,6 +82,9 @@ impl EventLoop {
         let core = self.core.clone();
         if self.lockstep.end_turn(is_in_step, core.sync_requests.sync_time()) {
             core.sync_log();
+            if core.log.wants_filling() {
+                core.sync_requests.wake_filler();
+            }
             core.wake_waiting(Some(self.id));
             self.execute_all();
             self.lockstep.look_on(core.sync_requests.sync_time());

@@ -1,10 +1,23 @@
-//! `GET /api/…` in RabbitMQ's JSON shapes.
+//! `GET /api/…` in RabbitMQ's JSON shapes: the paths here, one file for each resource in `api/`.
+
+mod bindings;
+mod channels;
+mod connections;
+mod consumers;
+mod exchanges;
+mod fields;
+mod health;
+mod listing;
+mod nodes;
+mod overview;
+mod queues;
+mod vhosts;
 
 use crate::core::Core;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use std::sync::Arc;
-use warren_amqp::Value as Field;
-use warren_engine::broker::{Arguments, EXCHANGE_TYPES, QueueRow};
+use std::time::Instant;
+use warren_engine::broker::Page;
 
 /// Rows that are copied out of the engine in one go.
 const PAGE_ROW_COUNT: usize = 256;
@@ -18,25 +31,67 @@ const RABBITMQ_VERSION: &str = "4.0.0";
 pub struct View {
     pub core: Arc<Core>,
     pub amqp_port: u16,
+    pub http_port: u16,
+    pub started: Instant,
 }
 
-/// The body for a path; `None`: there is no such thing.
-pub fn get(view: &View, path: &str) -> Option<Value> {
+/// Who asks.
+pub struct Asker {
+    pub name: String,
+    pub tags: Vec<String>,
+}
+
+/// Status and body.
+pub type Found = (u16, Value);
+
+/// The answer to a path with its query; `None`: there is no such thing.
+pub fn get(view: &View, asker: &Asker, url: &str) -> Option<Found> {
+    let (path, query) = url.split_once('?').unwrap_or((url, ""));
     let parts: Option<Vec<String>> = path.strip_prefix("/api/")?.split('/').map(percent_decoded).collect();
     let parts = parts?;
     let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
-    match parts.as_slice() {
-        ["overview"] => Some(overview(view)),
-        ["queues"] => Some(queues(view, None)),
-        ["queues", "/"] => Some(queues(view, Some("/"))),
-        ["queues", vhost, name] => {
-            let row = view.core.engine().broker().queue(vhost, name.as_bytes());
-            row.map(|row| queue(&row))
-        }
-        ["health", "checks", "alarms" | "local-alarms"] => Some(json!({ "status": "ok" })),
-        ["whoami"] => Some(json!({ "name": "guest", "tags": ["administrator"] })),
+    if let ["health", "checks", check @ ..] = parts.as_slice() {
+        return health::check(view, check);
+    }
+    let body = resource(view, asker, &parts)?;
+    match body {
+        Value::Array(rows) => listing::arranged(rows, query),
+        one => Some((200, listing::with_columns(one, query))),
+    }
+}
+
+fn resource(view: &View, asker: &Asker, parts: &[&str]) -> Option<Value> {
+    match parts {
+        ["overview"] => Some(overview::overview(view)),
+        ["whoami"] => Some(json!({ "name": asker.name, "tags": asker.tags })),
+        ["cluster-name"] => Some(json!({ "name": view.core.engine().broker().overview().cluster_name })),
+        ["extensions"] => Some(json!([])),
+        ["nodes"] => Some(Value::Array(vec![nodes::node(view)])),
+        ["nodes", NODE] => Some(nodes::node(view)),
+        ["vhosts", rest @ ..] => vhosts::get(view, rest),
+        ["queues", rest @ ..] => queues::get(view, rest),
+        ["exchanges", rest @ ..] => exchanges::get(view, rest),
+        ["bindings", rest @ ..] => bindings::get(view, rest),
+        ["connections", rest @ ..] => connections::get(view, rest),
+        ["channels", rest @ ..] => channels::get(view, rest),
+        ["consumers", rest @ ..] => consumers::get(view, rest),
+        ["aliveness-test", vhost] => vhosts::exists(view, vhost).then(|| json!({ "status": "ok" })),
         _ => None,
     }
+}
+
+/// All rows of a listing, page by page: the engine is never held for all of them.
+fn all<Row>(mut page: impl FnMut(usize) -> Page<Row>, mut each: impl FnMut(Row)) {
+    let mut from = Some(0);
+    while let Some(slot) = from {
+        let Page { rows, next } = page(slot);
+        rows.into_iter().for_each(&mut each);
+        from = next;
+    }
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
 }
 
 fn percent_decoded(part: &str) -> Option<String> {
@@ -55,99 +110,22 @@ fn percent_decoded(part: &str) -> Option<String> {
     String::from_utf8(bytes).ok()
 }
 
-fn overview(view: &View) -> Value {
-    let overview = view.core.engine().broker().overview();
-    let exchange_types: Vec<Value> =
-        EXCHANGE_TYPES.iter().map(|each| json!({ "name": each.name, "enabled": true })).collect();
-    let (ready, unacknowledged) = (overview.messages_ready, overview.messages_unacknowledged);
-    json!({
-        "management_version": RABBITMQ_VERSION,
-        "rabbitmq_version": RABBITMQ_VERSION,
-        "product_name": "Warren",
-        "product_version": env!("CARGO_PKG_VERSION"),
-        "cluster_name": overview.cluster_name,
-        "node": NODE,
-        "exchange_types": exchange_types,
-        "object_totals": {
-            "channels": overview.channels,
-            "connections": overview.connections,
-            "consumers": overview.consumers,
-            "exchanges": overview.exchanges,
-            "queues": overview.queues,
-        },
-        "queue_totals": {
-            "messages": ready + unacknowledged,
-            "messages_ready": ready,
-            "messages_unacknowledged": unacknowledged,
-        },
-        "message_stats": {
-            "publish": overview.counters.published,
-            "confirm": overview.counters.confirmed,
-            "deliver_get": overview.counters.delivered,
-            "ack": overview.counters.acknowledged,
-            "drop_unroutable": overview.counters.unroutable,
-        },
-        "listeners": [{ "node": NODE, "protocol": "amqp", "port": view.amqp_port }],
-    })
-}
+#[cfg(test)]
+mod tests {
+    use super::percent_decoded;
 
-fn queues(view: &View, vhost: Option<&str>) -> Value {
-    let mut rows = Vec::new();
-    let mut from = Some(0);
-    while let Some(slot) = from {
-        let page = view.core.engine().broker().queues(vhost, slot, PAGE_ROW_COUNT);
-        rows.extend(page.rows.iter().map(queue));
-        from = page.next;
-    }
-    Value::Array(rows)
-}
-
-fn queue(row: &QueueRow) -> Value {
-    let messages = row.messages_ready + row.messages_unacknowledged;
-    json!({
-        "name": String::from_utf8_lossy(&row.name),
-        "vhost": row.vhost,
-        "type": row.queue_type,
-        "durable": row.durable,
-        "auto_delete": row.auto_delete,
-        "exclusive": row.exclusive_owner.is_some(),
-        "owner_pid_details": row.exclusive_owner.as_ref().map(|name| json!({ "name": name })),
-        "arguments": arguments(&row.arguments),
-        "node": NODE,
-        "state": "running",
-        "policy": Value::Null,
-        "consumers": row.consumers,
-        "memory": row.memory_bytes,
-        "messages": messages,
-        "messages_ready": row.messages_ready,
-        "messages_unacknowledged": row.messages_unacknowledged,
-        "message_bytes": row.body_bytes_ready + row.body_bytes_unacknowledged,
-        "message_bytes_ready": row.body_bytes_ready,
-        "message_bytes_unacknowledged": row.body_bytes_unacknowledged,
-    })
-}
-
-fn arguments(arguments: &Arguments) -> Value {
-    let fields = arguments.table().iter();
-    Value::Object(
-        fields
-            .map(|(name, value)| (String::from_utf8_lossy(name.as_bytes()).into_owned(), field(&value)))
-            .collect::<Map<_, _>>(),
-    )
-}
-
-/// A field of a table as JSON; what JSON has no word for becomes text.
-fn field(value: &Field<'_>) -> Value {
-    match value {
-        Field::Bool(value) => json!(value),
-        Field::Byte(value) => json!(value),
-        Field::UnsignedByte(value) => json!(value),
-        Field::Short(value) => json!(value),
-        Field::UnsignedShort(value) => json!(value),
-        Field::Int(value) => json!(value),
-        Field::UnsignedInt(value) => json!(value),
-        Field::Long(value) => json!(value),
-        Field::LongStr(value) => json!(String::from_utf8_lossy(value)),
-        other => json!(format!("{other:?}")),
+    #[test]
+    fn paths_are_decoded_part_by_part() {
+        for (part, decoded) in [
+            ("%2F", Some("/")),
+            ("a%20b", Some("a b")),
+            ("plain", Some("plain")),
+            ("%C3%A4", Some("ä")),
+            ("%2", None),
+            ("%zz", None),
+            ("%ff", None),
+        ] {
+            assert_eq!(percent_decoded(part).as_deref(), decoded, "{part}");
+        }
     }
 }

@@ -27,6 +27,7 @@ pub(in crate::methods) fn handle(call: &mut Call<'_, '_>, consume: BasicConsume<
     call.check(Operation::Read, &call.queue_resource(&name))?;
     let slot = call.usable_queue(&name)?;
     let arguments = Arguments::from(consume.arguments);
+    check_stream_arguments(call, slot, &arguments)?;
     let priority = priority(call, &arguments, &name)?;
     check_exclusive(call, slot, consume.exclusive, &name)?;
     let tag = actual_tag(call, consume.consumer_tag);
@@ -40,6 +41,18 @@ pub(in crate::methods) fn handle(call: &mut Call<'_, '_>, consume: BasicConsume<
 
 fn actual_tag(call: &mut Call<'_, '_>, asked: ShortStr<'_>) -> Name {
     if asked.is_empty() { call.broker.generated_name("amq.ctag") } else { (*asked).into() }
+}
+
+/// What only consumers of streams may say.
+fn check_stream_arguments(call: &Call<'_, '_>, slot: u32, arguments: &Arguments) -> Result<(), Refusal> {
+    const STREAM_ARGUMENTS: [&str; 3] = ["x-stream-offset", "x-stream-filter", "x-stream-match-unfiltered"];
+    let Some(argument) = STREAM_ARGUMENTS.into_iter().find(|name| arguments.get(name).is_some()) else {
+        return Ok(());
+    };
+    let queue = call.broker.state.queue(slot);
+    let (resource, kind) = (call.queue_resource(&queue.name), queue.features.queue_type.name());
+    let text = format!("invalid arg '{argument}' for {resource} of queue type rabbit_{kind}_queue");
+    Err(Refusal::precondition_failed(text))
 }
 
 fn priority(call: &Call<'_, '_>, arguments: &Arguments, queue: &[u8]) -> Result<i64, Refusal> {

@@ -2,28 +2,30 @@
 
 use crate::call::{Call, seen};
 use crate::consumer::ConsumerRef;
+use crate::delivery_count;
 use crate::effects::Effect;
+use crate::queue_feature::QueueType;
 use crate::refusal::Refusal;
 use crate::runs::Runs;
 use crate::unacked::Delivery;
 use warren_access::Operation;
 use warren_amqp::methods::{BasicGet, BasicGetEmpty, BasicGetOk};
-use warren_amqp::{ReplyCode, ShortStr, encode};
+use warren_amqp::{RawProperties, ReplyCode, ShortStr, encode};
 
 pub(in crate::methods) fn handle(call: &mut Call<'_, '_>, get: BasicGet<'_>) -> Result<(), Refusal> {
     let name = call.named_queue(&get.queue)?;
     call.check(Operation::Read, &call.queue_resource(&name))?;
     let slot = call.usable_queue(&name)?;
-    let mut expired_left = call.broker.settings.expired_per_tick_max;
+    let mut expired_left = call.broker.settings.dropped_per_step_max;
     let is_fresh = call.broker.drop_expired(call.step, slot, &mut expired_left);
     let reference = call.broker.state.queue_ref(slot);
     let now = call.step.now;
     let queue = call.broker.state.queue_mut(slot);
     queue.used_at = now;
-    if queue.features.single_active_consumer {
+    if queue.features.single_active_consumer && queue.features.queue_type == QueueType::Quorum {
         let resource = call.queue_resource(&name);
         let text = format!(
-            "cannot obtain access to locked {resource}. basic.get operations are not supported by queues with single active consumer"
+            "cannot obtain access to locked {resource}. basic.get operations are not supported by quorum queues with single active consumer"
         );
         return Err(Refusal::new(ReplyCode::ResourceLocked, text));
     }
@@ -40,6 +42,7 @@ pub(in crate::methods) fn handle(call: &mut Call<'_, '_>, get: BasicGet<'_>) -> 
     let redelivered = queue.is_redelivered(&entry);
     let message_count = queue.ready_count() as u32;
     let has_absent = queue.absent_count() > 0;
+    let counted = delivery_count::told(queue, &entry);
     let channel = &mut call.broker.channels[call.channel as usize];
     let delivery_tag = channel.next_delivery_tag();
     let message = &entry.message;
@@ -48,7 +51,8 @@ pub(in crate::methods) fn handle(call: &mut Call<'_, '_>, get: BasicGet<'_>) -> 
     let gate = seen(call.step).and(message.gate());
     let (number, frame_max) = (call.number, channel.frame_max);
     call.step.peers.output(call.peer, gate, |rope| {
-        encode::content(rope, number, method, message.properties(), message.body(), frame_max);
+        let properties = counted.as_deref().map_or(message.properties(), RawProperties::trusted);
+        encode::content(rope, number, method, properties, message.body(), frame_max);
     });
     if !get.no_ack {
         call.broker.page_out(&mut entry);

@@ -207,7 +207,8 @@ fn confirm(call: &mut Call<'_, '_>, accepted: Accepted) {
     let Some(confirms) = &mut channel.confirms else { return };
     let number = confirms.number();
     if accepted.rejected {
-        let nack = BasicNack { delivery_tag: number, multiple: false, requeue: false };
+        // RabbitMQ leaves `requeue` at its default in nacks of its own.
+        let nack = BasicNack { delivery_tag: number, multiple: false, requeue: true };
         call.step.peers.output(call.peer, Gate::OPEN, |rope| encode::method_frame(rope, call.number, nack));
     } else if accepted.recorded {
         let lsn = call.step.batch.next_lsn();
@@ -230,6 +231,7 @@ fn check_properties(call: &Call<'_, '_>, properties: RawProperties<'_>) -> Resul
     if let Some(expiration) = properties.expiration() {
         check_expiration(&crate::names::text(&expiration))?;
     }
+    sender_selected::check(properties)?;
     if let Some(user_id) = properties.user_id() {
         let user = &call.broker.channels[call.channel as usize].user;
         if user_id.as_bytes() != user.as_bytes() {

@@ -17,7 +17,8 @@ pub(in crate::methods) fn handle(
 ) -> Result<(), Refusal> {
     let Some(connection) = broker.connection(peer) else { return Ok(()) };
     let (count, max) = (connection.channel_count(), connection.channel_max);
-    if count >= usize::from(max) || number > max {
+    // As in RabbitMQ the limit is one of their count: any number may be used.
+    if count >= usize::from(max) {
         let text =
             format!("number of channels opened ({count}) has reached the negotiated channel_max ({max})");
         return Err(Refusal::new(ReplyCode::NotAllowed, text));

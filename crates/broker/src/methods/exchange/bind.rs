@@ -7,7 +7,7 @@ use crate::exchange::{Binding, Destination};
 use crate::refusal::Refusal;
 use warren_access::Operation;
 use warren_amqp::methods::{ExchangeBind, ExchangeBindOk, ExchangeUnbind, ExchangeUnbindOk};
-use warren_amqp::{ShortStr, Table};
+use warren_amqp::{ReplyCode, ShortStr, Table};
 
 pub(in crate::methods) fn handle(call: &mut Call<'_, '_>, bind: ExchangeBind<'_>) -> Result<(), Refusal> {
     let (source, binding) = resolve(call, bind.source, bind.destination, bind.routing_key, bind.arguments)?;
@@ -22,10 +22,15 @@ pub(in crate::methods) fn handle_unbind(
     call: &mut Call<'_, '_>,
     unbind: ExchangeUnbind<'_>,
 ) -> Result<(), Refusal> {
-    let (source, binding) =
-        resolve(call, unbind.source, unbind.destination, unbind.routing_key, unbind.arguments)?;
-    let vhost = call.vhost();
-    call.broker.unbind(call.step, vhost, source, &binding);
+    match resolve(call, unbind.source, unbind.destination, unbind.routing_key, unbind.arguments) {
+        Ok((source, binding)) => {
+            let vhost = call.vhost();
+            call.broker.unbind(call.step, vhost, source, &binding);
+        }
+        // What has no end has no binding: nothing is left to do.
+        Err(refusal) if refusal.code == ReplyCode::NotFound => {}
+        Err(refusal) => return Err(refusal),
+    }
     call.reply_unless(unbind.nowait, ExchangeUnbindOk {});
     Ok(())
 }

@@ -11,6 +11,7 @@ use warren_access::Operation;
 use warren_amqp::methods::{QueueDeclare, QueueDeclareOk};
 use warren_amqp::{ReplyCode, ShortStr, Value};
 
+/// What clients consume replies from; with a dot and more behind it, one client's address.
 const REPLY_PREFIX: &[u8] = b"amq.rabbitmq.reply-to";
 
 pub(in crate::methods) fn handle(call: &mut Call<'_, '_>, declare: QueueDeclare<'_>) -> Result<(), Refusal> {
@@ -45,7 +46,7 @@ fn declare_reply_address(
     declare: &QueueDeclare<'_>,
     name: &Name,
 ) -> Result<(), Refusal> {
-    if !call.broker.reply_channels.contains_key(name) {
+    if &**name != REPLY_PREFIX && !call.broker.reply_channels.contains_key(name) {
         return Err(Refusal::not_found(&call.queue_resource(name)));
     }
     let queue = ShortStr::new(name).unwrap_or_default();
@@ -58,8 +59,6 @@ fn declare_actively(call: &mut Call<'_, '_>, declare: &QueueDeclare<'_>, name: N
     let vhost = call.vhost();
     let name = if name.is_empty() {
         call.broker.generated_name("amq.gen")
-    } else if call.broker.state.queue_named(vhost, &name).is_some() {
-        name
     } else {
         check_name("queue", &name)?;
         name
@@ -73,9 +72,9 @@ fn declare_actively(call: &mut Call<'_, '_>, declare: &QueueDeclare<'_>, name: N
         assert_equivalent(call, queue, declare, durable, &arguments, &resource)?;
         return Ok(slot);
     }
+    check_dead_letter_exchange(call, &arguments, &resource)?;
     let features = Features::validate(&arguments, &resource)?;
     check_queue_type(&features, declare, &resource)?;
-    check_dead_letter_exchange(call, &arguments, &resource)?;
     let state = &call.broker.state;
     let id = if durable { state.next_recorded_id() } else { state.next_volatile_id() };
     let declaration = QueueDeclaration {
@@ -104,7 +103,7 @@ fn check_queue_type(
     }
     let rows = [
         ("durable", declare.durable, true),
-        ("exclusive", declare.exclusive, false),
+        ("exclusive-owner", declare.exclusive, false),
         ("auto-delete", declare.auto_delete, false),
     ];
     match rows.into_iter().find(|(_, asked, needed)| asked != needed) {

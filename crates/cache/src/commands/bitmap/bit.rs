@@ -1,6 +1,6 @@
 //! Single bits: SETBIT, GETBIT.
 
-use super::need_bit_offset;
+use super::{is_raw, need_bit_offset};
 use crate::command::{Carrier, CommandError, CommandSpec, Flags, Group, Keys};
 use crate::context::Context;
 use crate::keyspace::Place;
@@ -40,10 +40,14 @@ fn setbit(context: &mut Context<'_, '_>, args: Args<'_>) -> Result<(), CommandEr
         _ => return Err(CommandError::fixed("ERR bit is not an integer or out of range")),
     };
     let place = context.write(args.get(1));
-    let byte = byte_at(context, place, offset / 8)?;
+    let present = byte_at(context, place, offset / 8)?;
+    let byte = present.unwrap_or(0);
     let shift = 7 - offset % 8;
-    let changed = [byte & !(1 << shift) | bit << shift];
-    context.apply(SetRange { place, offset: offset / 8, part: Value::Slice(&changed) });
+    let changed = byte & !(1 << shift) | bit << shift;
+    // A bit that stays as it is changes nothing for WATCH either; one past the end makes the string longer.
+    if present != Some(changed) || !is_raw(context, place) {
+        context.apply(SetRange { place, offset: offset / 8, part: Value::Slice(&[changed]) });
+    }
     context.reply.integer(i64::from(byte >> shift & 1));
     Ok(())
 }
@@ -51,20 +55,42 @@ fn setbit(context: &mut Context<'_, '_>, args: Args<'_>) -> Result<(), CommandEr
 fn getbit(context: &mut Context<'_, '_>, args: Args<'_>) -> Result<(), CommandError> {
     let offset = need_bit_offset(args.get(2), 1)?;
     let place = context.read(args.get(1));
-    let byte = byte_at(context, place, offset / 8)?;
+    let byte = byte_at(context, place, offset / 8)?.unwrap_or(0);
     context.reply.integer(i64::from(byte >> (7 - offset % 8) & 1));
     Ok(())
 }
 
-/// A byte of the string at a place; 0 past its end.
-fn byte_at(context: &Context<'_, '_>, place: Place<'_>, index: usize) -> Result<u8, CommandError> {
-    let Some(string) = context.keyspace().string(place)? else { return Ok(0) };
-    Ok(string.as_bytes(&mut itoa::Buffer::new()).get(index).copied().unwrap_or(0))
+/// A byte of the string at a place; `None` past its end.
+fn byte_at(context: &Context<'_, '_>, place: Place<'_>, index: usize) -> Result<Option<u8>, CommandError> {
+    let string = context.keyspace().string(place)?;
+    Ok(string.and_then(|string| string.as_bytes(&mut itoa::Buffer::new()).get(index).copied()))
 }
 
 #[cfg(test)]
 mod tests {
     use crate::testing::World;
+
+    #[test]
+    fn a_bit_that_stays_is_no_change_to_those_who_watch() {
+        let mut world = World::default();
+        let client = world.connect();
+        for (call, exec) in [
+            ("SETBIT b 1 0", "*-1|"),
+            ("SETBIT b 1 0", "*1|+PONG|"),
+            ("SETBIT b 1 1", "*-1|"),
+            ("SETBIT b 8 0", "*-1|"),
+            ("BITFIELD b SET u8 0 64", "*1|+PONG|"),
+            ("BITFIELD b GET u8 0 OVERFLOW FAIL INCRBY u8 0 255", "*1|+PONG|"),
+            ("BITFIELD b SET u8 0 65", "*-1|"),
+            ("BITFIELD b SET u8 16 0", "*-1|"),
+        ] {
+            world.run(client, "WATCH b");
+            world.run(client, call);
+            world.run(client, "MULTI");
+            world.run(client, "PING");
+            assert_eq!(world.run(client, "EXEC"), exec, "{call}");
+        }
+    }
 
     #[test]
     fn bits_change_and_replay() {

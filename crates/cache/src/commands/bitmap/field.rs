@@ -1,7 +1,7 @@
 //! BITFIELD and BITFIELD_RO: strings as arrays of integers of any width.
 
 use super::integer::{Format, Overflow, Window};
-use super::need_bit_offset;
+use super::{is_raw, need_bit_offset};
 use crate::command::{Carrier, CommandError, CommandSpec, Flags, Group, Keys};
 use crate::context::Context;
 use crate::keyspace::Place;
@@ -129,8 +129,10 @@ fn carry_out(
         }
     };
     let Some(new) = new else { return Ok(None) };
-    window.set(new);
-    context.apply(SetRange { place, offset: window.offset, part: Value::Slice(window.bytes()) });
+    if new != old || !is_raw(context, place) {
+        window.set(new);
+        context.apply(SetRange { place, offset: window.offset, part: Value::Slice(window.bytes()) });
+    }
     Ok(answer)
 }
 
@@ -198,6 +200,8 @@ mod tests {
                 ("BITFIELD f SET u8 #1 65 SET u8 0 66", "*2|:255|:128|"),
                 ("BITFIELD f GET u64 0", "-ERR Invalid bitfield type. Use something like i16 u8. Note that u64 is not supported but i64 is.|"),
                 ("BITFIELD f GET u8 #-1", "-ERR bit offset is not an integer or out of range|"),
+                ("BITFIELD top OVERFLOW SAT SET i8 0 -9223372036854775808 GET i8 0", "*2|:0|:127|"),
+                ("BITFIELD top OVERFLOW SAT SET i8 0 -9223372036854775000 GET i8 0", "*2|:127|:-128|"),
                 ("BITFIELD f OVERFLOW X", "-ERR Invalid OVERFLOW type specified|"),
                 ("BITFIELD f SET u8 0", "-ERR syntax error|"),
                 ("BITFIELD_RO f SET u8 0 1", "-ERR BITFIELD_RO only supports the GET subcommand|"),

@@ -41,7 +41,16 @@ impl Format {
 
     /// The value that `SET` asks for: negative ones are large where the format has no sign.
     pub fn wanted(self, value: i64) -> i128 {
-        if self.is_signed { i128::from(value) } else { i128::from(value as u64) }
+        if !self.is_signed {
+            return i128::from(value as u64);
+        }
+        // Redis counts the room up to the maximum in 64 bits, where it overflows for the very lowest values:
+        // they are too high, not too low.
+        let max = i64::MAX >> (64 - self.bits);
+        if max.checked_sub(value).is_none() && self.bits < 64 {
+            return i128::from(value) + (1 << 64);
+        }
+        i128::from(value)
     }
 
     /// A result as it will be kept; `None` where it does not fit and must not be wrapped or limited.

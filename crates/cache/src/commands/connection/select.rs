@@ -2,9 +2,8 @@
 
 use crate::command::{Carrier, CommandError, CommandSpec, Flags, Group, Keys};
 use crate::context::Context;
-use crate::parse;
+use crate::parse::need_database;
 use warren_resp::Args;
-use warren_units::bounds::DATABASE_COUNT;
 
 pub static SELECT: CommandSpec = CommandSpec {
     name: "select",
@@ -21,22 +20,7 @@ pub static SELECT: CommandSpec = CommandSpec {
 };
 
 fn select(context: &mut Context<'_, '_>, args: Args<'_>) -> Result<(), CommandError> {
-    context.session.database = database(args.get(1), "value is not an integer or out of range")?;
+    context.session.database = need_database(args.get(1))?;
     context.reply.ok();
     Ok(())
-}
-
-/// The number of a database; `not_integer` is what Redis says to text that is no number.
-///
-/// # Errors
-/// No integer, or no such database.
-pub fn database(text: &[u8], not_integer: &str) -> Result<u8, CommandError> {
-    let number = parse::integer(text)
-        .filter(|number| i32::try_from(*number).is_ok())
-        .ok_or_else(|| CommandError::from(format!("ERR {not_integer}")))?;
-    usize::try_from(number)
-        .ok()
-        .filter(|number| *number < DATABASE_COUNT)
-        .map(|number| number as u8)
-        .ok_or(CommandError::fixed("ERR DB index is out of range"))
 }

@@ -3,9 +3,9 @@
 use crate::command::{Carrier, CommandError, CommandSpec, Flags, Group, Keys};
 use crate::context::Context;
 use crate::parse::is_option;
-use crate::random::{check_picked_count, need_picked_count};
+use crate::random::{check_picked_count, need_picked_count, picked_length};
 use crate::reply_text::{reply_text, reply_text_or_null};
-use crate::values::{Hash, Text};
+use crate::values::Text;
 use warren_resp::{Args, Protocol, Reply};
 
 pub static HRANDFIELD: CommandSpec = CommandSpec {
@@ -47,29 +47,9 @@ fn several(context: &mut Context<'_, '_>, args: Args<'_>) -> Result<(), CommandE
         return Ok(());
     };
     let mut writer = FieldWriter { reply: &mut context.reply, with_values };
-    if count < 0 {
-        let count = count.unsigned_abs() as usize;
-        writer.head(count);
-        for _ in 0..count {
-            writer.field(hash.nth(context.shared.random.below(hash.len())));
-        }
-        return Ok(());
-    }
-    let count = usize::try_from(count).unwrap_or(usize::MAX).min(hash.len());
-    let indexes = context.shared.random.distinct_below(count, hash.len());
-    writer.head(count);
-    write_at(hash, &indexes, &mut writer);
+    writer.head(picked_length(count, hash.len()));
+    context.shared.random.pick(count, || hash.iter(), |(field, value)| writer.field(&field, &value));
     Ok(())
-}
-
-/// Writes the fields at ascending indexes, in one walk through the hash.
-fn write_at(hash: &Hash, indexes: &[usize], writer: &mut FieldWriter<'_, '_>) {
-    let mut fields = hash.iter();
-    let mut position = 0;
-    for index in indexes {
-        writer.field(fields.nth(index - position));
-        position = index + 1;
-    }
 }
 
 struct FieldWriter<'r, 'a> {
@@ -84,14 +64,13 @@ impl FieldWriter<'_, '_> {
         self.reply.array(if is_flat { count * 2 } else { count });
     }
 
-    fn field(&mut self, found: Option<(Text<'_>, Text<'_>)>) {
-        let Some((field, value)) = found else { unreachable!("indexes are below the length") };
+    fn field(&mut self, field: &Text<'_>, value: &Text<'_>) {
         if self.with_values && self.reply.protocol() == Protocol::Resp3 {
             self.reply.array(2);
         }
-        reply_text(self.reply, &field);
+        reply_text(self.reply, field);
         if self.with_values {
-            reply_text(self.reply, &value);
+            reply_text(self.reply, value);
         }
     }
 }

@@ -6,7 +6,7 @@ use crate::command::{Carrier, CommandError, CommandSpec, Flags, Group, Handler, 
 use crate::context::Context;
 use crate::keyspace::Place;
 use crate::keyspace::effects::list::{RemoveRange, Side};
-use crate::parse::{integer, is_option, need_integer};
+use crate::parse::{integer, need_popped_count};
 use crate::reply_text::reply_text;
 use crate::session::OnTimeout;
 use warren_resp::Args;
@@ -219,14 +219,7 @@ impl<'a> MultiplePop<'a> {
         let end = end.filter(|end| *end < args.len()).ok_or(CommandError::Syntax)?;
         let keys = (position + 1..end).map(|index| args.get(index)).collect();
         let side = need_side(args.get(end))?;
-        let count = match args.len() - end {
-            1 => 1,
-            3 if is_option(args.get(end + 1), "COUNT") => {
-                let count = need_integer(args.get(end + 2)).ok().filter(|count| *count > 0);
-                count.ok_or(CommandError::fixed("ERR count should be greater than 0"))? as usize
-            }
-            _ => return Err(CommandError::Syntax),
-        };
+        let count = need_popped_count(args, end + 1)?;
         Ok(MultiplePop { keys, side, count })
     }
 

@@ -128,6 +128,7 @@ fn confirm(context: &mut Context<'_, '_>, space: &Space, what: &str, name: Optio
     let peer = context.session.peer;
     let pubsub = &context.shared.pubsub;
     context.session.subscription_count = pubsub.count(peer) + pubsub.shard_channels.of(peer).len();
+    context.has_pushed = true;
     context.reply.push(3);
     context.reply.bulk(what.as_bytes());
     match name {

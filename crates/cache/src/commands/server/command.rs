@@ -2,6 +2,7 @@
 
 pub mod describe;
 pub mod docs;
+pub mod key_uses;
 pub mod keys;
 pub mod syntax;
 

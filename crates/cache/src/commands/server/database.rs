@@ -1,10 +1,9 @@
 //! DBSIZE, FLUSHDB, FLUSHALL and SWAPDB: whole databases.
 
 use crate::command::{Carrier, CommandError, CommandSpec, Flags, Group, Keys};
-use crate::commands::connection::select::database;
 use crate::context::Context;
 use crate::keyspace::effects::database::{Flush, Swap};
-use crate::parse::is_option;
+use crate::parse::{is_option, need_database_or};
 use std::marker::PhantomData;
 use warren_resp::Args;
 use warren_units::bounds::DATABASE_COUNT;
@@ -92,8 +91,8 @@ fn flush(context: &mut Context<'_, '_>, database: u8) {
 }
 
 fn swap(context: &mut Context<'_, '_>, args: Args<'_>) -> Result<(), CommandError> {
-    let first = database(args.get(1), "invalid first DB index")?;
-    let second = database(args.get(2), "invalid second DB index")?;
+    let first = need_database_or(args.get(1), "ERR invalid first DB index")?;
+    let second = need_database_or(args.get(2), "ERR invalid second DB index")?;
     if first != second {
         context.apply(Swap { first, second, lifetime: PhantomData });
     }

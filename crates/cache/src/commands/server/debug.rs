@@ -34,6 +34,11 @@ fn debug(context: &mut Context<'_, '_>, args: Args<'_>) -> Result<(), CommandErr
     if is("OBJECT", 3) {
         return describe_object(context, args);
     }
+    if is("ERROR", 3) {
+        // For clients that test what they make of an error.
+        let text = String::from_utf8_lossy(args.get(2)).replace(['\r', '\n'], " ");
+        return Err(text.into());
+    }
     if is("SET-ACTIVE-EXPIRE", 3) {
         context.shared.expires_actively = need_integer(args.get(2))? != 0;
     } else if is("STRINGMATCH-LEN", 4) {
@@ -116,6 +121,7 @@ mod tests {
                 ("DEBUG RELOAD", "+OK|"),
                 ("DEBUG STRINGMATCH-LEN 1000 a*a*b", "+OK|"),
                 ("DEBUG OBJECT a", "-ERR no such key|"),
+                ("DEBUG ERROR WRONG", "-WRONG|"),
                 (
                     "DEBUG JMAP",
                     "-ERR unknown subcommand or wrong number of arguments for 'JMAP'. Try DEBUG HELP.|",

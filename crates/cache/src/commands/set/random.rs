@@ -8,9 +8,8 @@ use crate::keyspace::effects::Value;
 use crate::keyspace::effects::key::Delete;
 use crate::keyspace::effects::set::RemoveMembers;
 use crate::parse::need_positive;
-use crate::random::{check_picked_count, need_picked_count};
+use crate::random::{check_picked_count, need_picked_count, picked_length};
 use crate::reply_text::{reply_text, reply_text_or_null};
-use crate::values::{Set, Text};
 use bytes::Bytes;
 use warren_resp::Args;
 
@@ -65,9 +64,8 @@ fn pop_several(context: &mut Context<'_, '_>, args: Args<'_>) -> Result<(), Comm
         context.apply(Delete { place });
         return Ok(());
     }
-    let indexes = context.shared.random.distinct_below(count, set.len());
-    let mut chosen = Vec::with_capacity(indexes.len());
-    visit_at(set, &indexes, |member| chosen.push(member.to_bytes()));
+    let mut chosen = Vec::with_capacity(count);
+    context.shared.random.pick(count as i64, || set.iter(), |member| chosen.push(member.to_bytes()));
     remove(context, place, &chosen);
     context.reply.set(chosen.len());
     chosen.iter().for_each(|member| context.reply.bulk_shared(member));
@@ -102,32 +100,10 @@ fn choose_several(context: &mut Context<'_, '_>, args: Args<'_>) -> Result<(), C
         context.reply.array(0);
         return Ok(());
     };
-    let (reply, random) = (&mut context.reply, &mut context.shared.random);
-    if count < 0 {
-        let count = count.unsigned_abs() as usize;
-        reply.array(count);
-        for _ in 0..count {
-            reply_text_or_null(reply, set.nth(random.below(set.len())).as_ref());
-        }
-        return Ok(());
-    }
-    let count = usize::try_from(count).unwrap_or(usize::MAX).min(set.len());
-    let indexes = random.distinct_below(count, set.len());
-    reply.array(count);
-    visit_at(set, &indexes, |member| reply_text(reply, &member));
+    let reply = &mut context.reply;
+    reply.array(picked_length(count, set.len()));
+    context.shared.random.pick(count, || set.iter(), |member| reply_text(reply, &member));
     Ok(())
-}
-
-/// Visits the members at ascending indexes, in one walk through the set.
-fn visit_at<'k>(set: &'k Set, indexes: &[usize], visit: impl FnMut(Text<'k>)) {
-    let mut members = set.iter();
-    let mut position = 0;
-    let at = indexes.iter().filter_map(|index| {
-        let member = members.nth(index - position);
-        position = index + 1;
-        member
-    });
-    at.for_each(visit);
 }
 
 #[cfg(test)]

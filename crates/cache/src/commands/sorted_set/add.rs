@@ -37,14 +37,16 @@ pub static ZINCRBY: CommandSpec = CommandSpec {
 
 /// What a ZADD is told beside scores and members.
 #[derive(Clone, Copy, Default)]
-struct Options {
-    only_new: bool,
-    only_existing: bool,
+pub struct Options {
+    pub only_new: bool,
+    pub only_existing: bool,
     only_greater: bool,
     only_less: bool,
-    counts_changed: bool,
+    pub counts_changed: bool,
     increments: bool,
 }
+
+pub type Pairs<'a> = SmallVec<[(f64, Value<'a>); 4]>;
 
 /// What became of one member.
 enum Decision {
@@ -62,31 +64,34 @@ fn zadd(context: &mut Context<'_, '_>, args: Args<'_>) -> Result<(), CommandErro
         return Err(CommandError::Syntax);
     }
     options.check(args.len() - first)?;
-    add(context, args, options, first)
+    add(context, args.get(1), options, &read_pairs(args, first)?)
 }
 
 fn zincrby(context: &mut Context<'_, '_>, args: Args<'_>) -> Result<(), CommandError> {
-    add(context, args, Options { increments: true, ..Options::default() }, 2)
+    let options = Options { increments: true, ..Options::default() };
+    add(context, args.get(1), options, &read_pairs(args, 2)?)
 }
 
-/// Reads scores and members from argument `first` on, decides what changes, and does it in one effect.
-fn add(
+/// Scores and members from argument `first` on.
+fn read_pairs(args: Args<'_>, first: usize) -> Result<Pairs<'_>, CommandError> {
+    let pair = |position: usize| Ok((need_float(args.get(position))?, Value::of(args, position + 1)));
+    (first..args.len()).step_by(2).map(pair).collect()
+}
+
+/// Decides what changes, does it in one effect, and replies.
+pub fn add(
     context: &mut Context<'_, '_>,
-    args: Args<'_>,
+    key: &[u8],
     options: Options,
-    first: usize,
+    pairs: &[(f64, Value<'_>)],
 ) -> Result<(), CommandError> {
-    let mut pairs: SmallVec<[(f64, Value<'_>); 4]> = SmallVec::new();
-    for position in (first..args.len()).step_by(2) {
-        pairs.push((need_float(args.get(position))?, Value::of(args, position + 1)));
-    }
-    let place = context.write(args.get(1));
+    let place = context.write(key);
     let sorted_set = context.shared.keyspace.sorted_set(place)?;
-    let mut changes: SmallVec<[(f64, Value<'_>); 4]> = SmallVec::new();
+    let mut changes: Pairs<'_> = SmallVec::new();
     let (mut added, mut updated, mut result) = (0, 0, None);
     // A member may come more than once: each time decides on what the time before has left.
     let mut decided: HashMap<&[u8], f64> = HashMap::new();
-    for (score, member) in &pairs {
+    for (score, member) in pairs {
         let name = member.as_slice();
         let earlier = if decided.is_empty() { None } else { decided.get(name).copied() };
         let current =

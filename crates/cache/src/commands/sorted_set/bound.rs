@@ -70,8 +70,14 @@ fn score_bound(text: &[u8]) -> Option<ScoreBound> {
     }
 }
 
+/// What overflows is infinite, and what vanishes 0.
 fn strtod(text: &[u8]) -> Option<f64> {
-    if text.is_empty() { Some(0.0) } else { float(text.trim_ascii_start()) }
+    if text.is_empty() {
+        return Some(0.0);
+    }
+    let text = text.trim_ascii_start();
+    let out_of_range = || std::str::from_utf8(text).ok()?.parse::<f64>().ok().filter(|value| !value.is_nan());
+    float(text).or_else(out_of_range)
 }
 
 fn lex_bound(text: &[u8]) -> Option<LexBound<'_>> {
@@ -111,6 +117,8 @@ mod tests {
         assert_eq!(score_bound(b"("), Some(ScoreBound::Exclusive(0.0)));
         assert_eq!(score_bound(b" 1.5"), Some(ScoreBound::Inclusive(1.5)));
         assert_eq!(score_bound(b"(-inf"), Some(ScoreBound::Exclusive(f64::NEG_INFINITY)));
+        assert_eq!(score_bound(b"(1e400"), Some(ScoreBound::Exclusive(f64::INFINITY)));
+        assert_eq!(score_bound(b"1e-400"), Some(ScoreBound::Inclusive(0.0)));
         assert_eq!(score_bound(b"(nan"), None);
         assert_eq!(score_bound(b"1x"), None);
     }

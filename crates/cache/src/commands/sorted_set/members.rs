@@ -6,7 +6,6 @@ use crate::command::{Carrier, CommandError, CommandSpec, Flags};
 use crate::context::Context;
 use crate::keyspace::effects::Value;
 use crate::keyspace::effects::sorted_set::RemoveScored;
-use crate::parse::is_option;
 use crate::values::SortedSet;
 use smallvec::SmallVec;
 use warren_resp::{Args, Reply};
@@ -55,11 +54,11 @@ pub static ZMSCORE: CommandSpec = CommandSpec {
 
 pub static ZRANK: CommandSpec = CommandSpec {
     name: "zrank",
-    arity: -3,
+    arity: 3,
     since: "2.0.0",
     summary: "Returns how many members have a lower score.",
     complexity: "O(log(N))",
-    syntax: "key member [WITHSCORE]",
+    syntax: "key member",
     carrier: Carrier::Cache(zrank),
     ..ZCARD
 };
@@ -119,43 +118,25 @@ fn reply_score_of(reply: &mut Reply<'_>, sorted_set: Option<&SortedSet>, member:
 }
 
 fn zrank(context: &mut Context<'_, '_>, args: Args<'_>) -> Result<(), CommandError> {
-    rank(context, args, "zrank", |_, rank| rank)
+    rank(context, args, |_, rank| rank)
 }
 
 fn zrevrank(context: &mut Context<'_, '_>, args: Args<'_>) -> Result<(), CommandError> {
-    rank(context, args, "zrevrank", |length, rank| length - 1 - rank)
+    rank(context, args, |length, rank| length - 1 - rank)
 }
 
 fn rank(
     context: &mut Context<'_, '_>,
     args: Args<'_>,
-    name: &str,
     counted: impl Fn(usize, usize) -> usize,
 ) -> Result<(), CommandError> {
-    if args.len() > 4 {
-        return Err(CommandError::wrong_arity(name));
-    }
-    let with_score = args.len() == 4;
-    if with_score && !is_option(args.get(3), "WITHSCORE") {
-        return Err(CommandError::Syntax);
-    }
     let place = context.read(args.get(1));
-    let member = args.get(2);
-    let found = context.shared.keyspace.sorted_set(place)?.and_then(|sorted_set| {
-        Some((counted(sorted_set.len(), sorted_set.rank(member)?), sorted_set.score(member)?))
-    });
-    match found {
-        None if with_score => context.reply.null_array(),
+    let sorted_set = context.shared.keyspace.sorted_set(place)?;
+    let rank = sorted_set
+        .and_then(|sorted_set| sorted_set.rank(args.get(2)).map(|rank| counted(sorted_set.len(), rank)));
+    match rank {
+        Some(rank) => context.reply.integer(rank as i64),
         None => context.reply.null(),
-        Some((rank, score)) => {
-            if with_score {
-                context.reply.array(2);
-            }
-            context.reply.integer(rank as i64);
-            if with_score {
-                reply_score(&mut context.reply, score);
-            }
-        }
     }
     Ok(())
 }
@@ -181,10 +162,7 @@ mod tests {
                 ("ZRANK z a", ":0|"),
                 ("ZREVRANK z a", ":2|"),
                 ("ZRANK z none", "$-1|"),
-                ("ZRANK z b WITHSCORE", "*2|:1|$3|2.5|"),
-                ("ZRANK z none WITHSCORE", "*-1|"),
-                ("ZRANK z b BOGUS", "-ERR syntax error|"),
-                ("ZRANK z b WITHSCORE x", "-ERR wrong number of arguments for 'zrank' command|"),
+                ("ZRANK z b WITHSCORE", "-ERR wrong number of arguments for 'zrank' command|"),
                 ("ZREM z a a none", ":1|"),
                 ("ZREM z b c", ":2|"),
                 ("EXISTS z", ":0|"),

@@ -7,7 +7,7 @@ use crate::command::{Carrier, CommandError, CommandSpec, Flags, Keys};
 use crate::context::Context;
 use crate::keyspace::Place;
 use crate::keyspace::effects::sorted_set::RemoveRanks;
-use crate::parse::{is_option, need_positive, need_positive_or};
+use crate::parse::{is_option, need_at_least_one, need_popped_count, need_positive};
 use crate::reply_text::reply_text;
 use crate::session::OnTimeout;
 use smallvec::SmallVec;
@@ -160,12 +160,7 @@ struct PopRequest<'a> {
 impl<'a> PopRequest<'a> {
     fn read(args: Args<'a>, count_at: usize) -> Result<PopRequest<'a>, CommandError> {
         const NO_KEYS: &str = "ERR numkeys should be greater than 0";
-        const NO_COUNT: &str = "ERR count should be greater than 0";
-        let at_least_one = |text: &[u8], error: &'static str| match need_positive_or(text, error)? {
-            0 => Err(CommandError::fixed(error)),
-            count => Ok(count),
-        };
-        let key_count = at_least_one(args.get(count_at), NO_KEYS)?;
+        let key_count = need_at_least_one(args.get(count_at), NO_KEYS)?;
         let end_at = key_count.saturating_add(count_at + 1);
         if end_at >= args.len() {
             return Err(CommandError::Syntax);
@@ -175,11 +170,7 @@ impl<'a> PopRequest<'a> {
             word if is_option(word, "MAX") => End::Max,
             _ => return Err(CommandError::Syntax),
         };
-        let count = match args.len() - end_at {
-            1 => 1,
-            3 if is_option(args.get(end_at + 1), "COUNT") => at_least_one(args.get(end_at + 2), NO_COUNT)?,
-            _ => return Err(CommandError::Syntax),
-        };
+        let count = need_popped_count(args, end_at + 1)?;
         Ok(PopRequest { keys: args.from(count_at + 1).iter().take(key_count).collect(), end, count })
     }
 

@@ -15,15 +15,35 @@ pub fn reply_scored<'k>(
     scored: impl ExactSizeIterator<Item = (Text<'k>, f64)>,
     with_scores: bool,
 ) {
-    let in_pairs = with_scores && reply.protocol() == Protocol::Resp3;
-    reply.array(if with_scores && !in_pairs { scored.len() * 2 } else { scored.len() });
-    for (member, score) in scored {
-        if in_pairs {
-            reply.array(2);
+    let mut writer = ScoredWriter::new(reply, with_scores);
+    writer.head(scored.len());
+    scored.for_each(|(member, score)| writer.scored(&member, score));
+}
+
+/// As [`reply_scored`], one member after the other.
+pub struct ScoredWriter<'r, 'a> {
+    reply: &'r mut Reply<'a>,
+    with_scores: bool,
+    in_pairs: bool,
+}
+
+impl<'r, 'a> ScoredWriter<'r, 'a> {
+    pub fn new(reply: &'r mut Reply<'a>, with_scores: bool) -> ScoredWriter<'r, 'a> {
+        let in_pairs = with_scores && reply.protocol() == Protocol::Resp3;
+        ScoredWriter { reply, with_scores, in_pairs }
+    }
+
+    pub fn head(&mut self, count: usize) {
+        self.reply.array(if self.with_scores && !self.in_pairs { count * 2 } else { count });
+    }
+
+    pub fn scored(&mut self, member: &Text<'_>, score: f64) {
+        if self.in_pairs {
+            self.reply.array(2);
         }
-        reply_text(reply, &member);
-        if with_scores {
-            reply_score(reply, score);
+        reply_text(self.reply, member);
+        if self.with_scores {
+            reply_score(self.reply, score);
         }
     }
 }

@@ -54,6 +54,11 @@ pub fn unpause(context: &mut Context<'_, '_>, _: Args<'_>) -> Result<(), Command
 }
 
 impl Shared {
+    /// When the pause ends, or has ended.
+    pub fn pause_end(&self) -> Option<UnixMillis> {
+        self.pause.map(|pause| pause.until)
+    }
+
     /// The end of the pause, where this command is held back by one.
     pub fn paused_until(&mut self, row: Row, session: &Session, now: UnixMillis) -> Option<UnixMillis> {
         let pause = self.pause?;

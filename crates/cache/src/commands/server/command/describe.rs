@@ -1,5 +1,6 @@
 //! COMMAND, COMMAND COUNT, INFO and LIST.
 
+use super::key_uses;
 use crate::command::{CommandError, CommandSpec, Flags, Keys};
 use crate::context::{Context, Shared};
 use crate::glob;
@@ -153,41 +154,45 @@ fn range(keys: Keys) -> (i32, i32, i32) {
     match keys {
         Keys::Range { first, last, step } => (first, last, step),
         Keys::RangeAndCounted { first, .. } => (first, first, 1),
-        Keys::None | Keys::Counted { .. } | Keys::Found(_) => (0, 0, 0),
+        // SORT and GEORADIUS, whose first key has its place.
+        Keys::Found(_) => (1, 1, 1),
+        Keys::None | Keys::Counted { .. } => (0, 0, 0),
     }
 }
 
-/// How a command uses its keys, as key specifications name it.
-pub fn key_flags(spec: &CommandSpec) -> [&'static str; 2] {
-    if spec.flags.has(Flags::WRITE) { ["RW", "update"] } else { ["RO", "access"] }
-}
-
-/// Where the keys are, as key specifications.
+/// Where the keys are and what is done to them, as key specifications.
 fn describe_keys(reply: &mut Reply<'_>, spec: &CommandSpec) {
-    let fixed = |first: i32, last: i32, step: i32| {
-        let last = if last < 0 { last } else { last - first };
-        (first, "range", [("lastkey", last), ("keystep", step), ("limit", 0)])
-    };
-    let counted =
-        |count_at: usize| (count_at as i32, "keynum", [("keynumidx", 0), ("firstkey", 1), ("keystep", 1)]);
-    let specifications = match spec.keys {
-        Keys::None | Keys::Found(_) => Vec::new(),
-        Keys::Range { first, last, step } => vec![fixed(first, last, step)],
-        Keys::Counted { count_at } => vec![counted(count_at)],
-        Keys::RangeAndCounted { first, count_at } => vec![fixed(first, first, 1), counted(count_at)],
-    };
+    let specifications = key_uses::specifications(spec);
     reply.set(specifications.len());
-    for (begin, kind, fields) in specifications {
+    for specification in specifications {
         reply.map(3);
         reply.bulk(b"flags");
-        let flags = key_flags(spec);
-        reply.set(flags.len());
-        flags.iter().for_each(|flag| reply.simple(flag));
+        reply_words(reply, specification.flags);
+        let (search, find) = match specification.keys {
+            Some(Keys::Range { first, last, step }) => {
+                let last = if last < 0 { last } else { last - first };
+                (Some(first), ("range", vec![("lastkey", last), ("keystep", step), ("limit", 0)]))
+            }
+            Some(Keys::Counted { count_at }) => {
+                let fields = vec![("keynumidx", 0), ("firstkey", 1), ("keystep", 1)];
+                (Some(count_at as i32), ("keynum", fields))
+            }
+            _ => (None, ("unknown", Vec::new())),
+        };
         reply.bulk(b"begin_search");
-        describe_search(reply, "index", &[("index", begin)]);
+        match search {
+            Some(begin) => describe_search(reply, "index", &[("index", begin)]),
+            None => describe_search(reply, "unknown", &[]),
+        }
         reply.bulk(b"find_keys");
-        describe_search(reply, kind, &fields);
+        describe_search(reply, find.0, &find.1);
     }
+}
+
+/// Blank-separated words as a set.
+pub fn reply_words(reply: &mut Reply<'_>, words: &str) {
+    reply.set(words.split(' ').count());
+    words.split(' ').for_each(|word| reply.simple(word));
 }
 
 fn describe_search(reply: &mut Reply<'_>, kind: &str, fields: &[(&str, i32)]) {

@@ -1,7 +1,8 @@
 //! COMMAND GETKEYS and GETKEYSANDFLAGS.
 
-use super::describe::key_flags;
-use crate::command::{CommandError, CommandSpec};
+use super::describe::reply_words;
+use super::key_uses::uses_of_call;
+use crate::command::{CommandError, CommandSpec, Keys};
 use crate::context::Context;
 use warren_resp::Args;
 
@@ -13,14 +14,15 @@ pub fn get_keys(context: &mut Context<'_, '_>, args: Args<'_>) -> Result<(), Com
 }
 
 pub fn get_keys_and_flags(context: &mut Context<'_, '_>, args: Args<'_>) -> Result<(), CommandError> {
-    let (spec, keys) = find(context, args.from(2))?;
+    let call = args.from(2);
+    let (spec, keys) = find(context, call)?;
+    let uses = uses_of_call(spec, call);
     context.reply.array(keys.len());
-    for key in keys {
+    for (index, key) in keys.into_iter().enumerate() {
         context.reply.array(2);
         context.reply.bulk(key);
-        let flags = key_flags(spec);
-        context.reply.set(flags.len());
-        flags.iter().for_each(|flag| context.reply.simple(flag));
+        let flags = if index == 0 { uses.first() } else { uses.last() };
+        reply_words(&mut context.reply, flags.expect("a command with keys uses them"));
     }
     Ok(())
 }
@@ -30,15 +32,23 @@ fn find<'k>(
     context: &Context<'_, '_>,
     call: Args<'k>,
 ) -> Result<(&'static CommandSpec, Vec<&'k [u8]>), CommandError> {
-    if context.shared.lookup.find(call.get(0)).is_none() {
-        return Err(CommandError::fixed("ERR Invalid command specified"));
+    let invalid = || CommandError::fixed("ERR Invalid command specified");
+    let row = context.shared.lookup.find(call.get(0)).ok_or_else(invalid)?;
+    if row.subcommands().next().is_some() && call.len() > 1 {
+        let name = call.get(1);
+        row.subcommands()
+            .find(|row| row.spec.name.as_bytes().eq_ignore_ascii_case(name))
+            .ok_or_else(invalid)?;
     }
-    let row = context
-        .resolve(call)
-        .map_err(|_| CommandError::fixed("ERR Invalid number of arguments specified for command"))?;
-    let keys: Vec<_> = row.spec.key_positions(call).into_iter().map(|position| call.get(position)).collect();
-    if keys.is_empty() {
+    let resolved = context.resolve(call).map(|row| row.spec);
+    if matches!(resolved.as_ref().unwrap_or(&row.spec).keys, Keys::None) {
         return Err(CommandError::fixed("ERR The command has no key arguments"));
     }
-    Ok((row.spec, keys))
+    let spec =
+        resolved.map_err(|_| CommandError::fixed("ERR Invalid number of arguments specified for command"))?;
+    let positions = spec
+        .key_positions(call)
+        .filter(|positions| !positions.is_empty())
+        .ok_or(CommandError::fixed("ERR Invalid arguments specified for command"))?;
+    Ok((spec, positions.into_iter().map(|position| call.get(position)).collect()))
 }

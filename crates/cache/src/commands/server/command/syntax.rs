@@ -3,9 +3,9 @@
 //! ```text
 //! list   = item { item }
 //! choice = list { "|" list }
-//! item   = "[" choice "]" | word [ "[" word " ...]" ]
+//! item   = "[" choice "]" | "<" choice ">" | word [ "[" word " ...]" ]
 //! ```
-//! Upper-case words are tokens; a token before a lower-case word belongs to it.
+//! Upper-case words are tokens; a token before a lower-case word or a `<` belongs to it.
 
 /// One argument, or a group of them.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -70,7 +70,9 @@ impl Kind {
 
 /// The arguments of a syntax.
 pub fn parse(syntax: &str) -> Vec<Argument> {
-    let spaced = syntax.replace('[', " [ ").replace(']', " ] ");
+    let spaced = ["[", "]", "<", ">"]
+        .iter()
+        .fold(syntax.to_owned(), |syntax, bracket| syntax.replace(bracket, &format!(" {bracket} ")));
     let words: Vec<&str> = spaced.split_whitespace().collect();
     let mut rest = words.as_slice();
     choice(&mut rest)
@@ -95,7 +97,11 @@ fn list(rest: &mut &[&str]) -> Vec<Argument> {
     let mut items: Vec<Argument> = Vec::new();
     while let [word, tail @ ..] = *rest {
         match *word {
-            "|" | "]" => break,
+            "|" | "]" | ">" => break,
+            "<" => {
+                *rest = tail;
+                items.push(grouped(rest));
+            }
             "[" => {
                 *rest = tail;
                 let (inner, repeats) = bracketed(rest);
@@ -129,6 +135,15 @@ fn bracketed(rest: &mut &[&str]) -> (Vec<Argument>, bool) {
     (inner, repeats)
 }
 
+/// What is between angle brackets, as one argument.
+fn grouped(rest: &mut &[&str]) -> Argument {
+    let inner = choice(rest);
+    if let [">", tail @ ..] = rest {
+        *rest = tail;
+    }
+    block(inner)
+}
+
 /// `score member [score member ...]`: the arguments before the bracket are a block that may come again.
 fn repeat(items: &mut Vec<Argument>, inner: &[Argument]) -> bool {
     let Some(start) = items.len().checked_sub(inner.len()) else { return false };
@@ -146,9 +161,13 @@ fn single(word: &str, rest: &mut &[&str]) -> Argument {
     if !is_token(word) {
         return Argument { name: word.to_owned(), kind: Kind::of(word), ..Argument::default() };
     }
+    if let ["<", tail @ ..] = *rest {
+        *rest = tail;
+        return Argument { name: word.to_lowercase(), token: Some(word.to_owned()), ..grouped(rest) };
+    }
     if let [following, tail @ ..] = *rest
         && !is_token(following)
-        && !matches!(*following, "[" | "]" | "|")
+        && !matches!(*following, "[" | "]" | ">" | "|")
     {
         *rest = tail;
         let token = Some(word.to_owned());
@@ -206,6 +225,8 @@ mod tests {
             ("[EX seconds | KEEPTTL]", "(EX seconds:integer KEEPTTL)?"),
             ("score member [score member ...]", "{score:double member:string}+"),
             ("key LEFT | RIGHT", "({key:key LEFT} RIGHT)"),
+            ("key <LEFT | RIGHT>", "key:key (LEFT RIGHT)"),
+            ("[AGGREGATE <SUM | MIN>] [X]", "AGGREGATE (SUM MIN)? X?"),
             ("[LIMIT offset count]", "{LIMIT offset:integer count:integer}?"),
             ("[a [b]]", "{a:string b:string?}?"),
             ("[key [key ...]]", "key:key?+"),
