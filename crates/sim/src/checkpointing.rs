@@ -10,6 +10,9 @@ use std::io::ErrorKind;
 use warren_log::{CheckpointSummary, LogError};
 use warren_units::{BodyName, Lsn};
 
+/// More keys and queues than a simulated server has.
+const ENTRY_COUNT_MAX: usize = 100_000;
+
 /// Names and sizes of the bodies that a checkpoint keeps.
 pub type KeptBodies = BTreeMap<BodyName, u32>;
 
@@ -191,7 +194,7 @@ impl World {
                 self.came_to(making, event)?;
             } else {
                 server.checkpointing = Some(making);
-                self.step_checkpoint(None, usize::MAX)?;
+                self.step_checkpoint(None, ENTRY_COUNT_MAX)?;
             }
         }
         Ok(())
