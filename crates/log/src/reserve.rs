@@ -4,6 +4,7 @@
 use crate::error::LogError;
 use crate::segment::lock;
 use crate::writer::Log;
+use std::io::ErrorKind;
 
 pub(crate) const RESERVE_NAME: &str = "reserve";
 
@@ -40,14 +41,19 @@ impl Log {
         }
     }
 
-    /// Sees to it that the reserve is there, unless it is lent.
+    /// Sees to it that the reserve is there. While it is lent the disk counts as full: what is free belongs to
+    /// whom it is lent.
     pub(crate) fn fill_reserve(&self) -> Result<(), LogError> {
         let size = self.options.reserve_size_bytes;
         let mut reserve = lock(&self.reserve);
-        if size > 0 && *reserve == Reserve::Missing {
-            self.disk.create(RESERVE_NAME, size).map_err(LogError::io("create", RESERVE_NAME))?;
-            *reserve = Reserve::Kept;
-        }
+        let made = match *reserve {
+            Reserve::Kept => return Ok(()),
+            Reserve::Missing if size == 0 => return Ok(()),
+            Reserve::Missing => self.disk.create(RESERVE_NAME, size).map(drop),
+            Reserve::Lent => Err(ErrorKind::StorageFull.into()),
+        };
+        made.map_err(LogError::io("create", RESERVE_NAME))?;
+        *reserve = Reserve::Kept;
         Ok(())
     }
 }

@@ -143,7 +143,8 @@ impl Log {
     /// Sees to it that there is a next segment, with room for a batch of `needed` bytes. Whoever holds
     /// `preparing` is the only one who sets or takes the next segment.
     pub(crate) fn make_room_holding(&self, _: &MutexGuard<'_, ()>, needed: u64) -> Result<(), LogError> {
-        let made = self.make_next(needed).and_then(|()| self.fill_reserve());
+        // The reserve first: once a segment has its room, nothing gives it back.
+        let made = self.fill_reserve().and_then(|()| self.make_next(needed));
         match &made {
             Ok(()) => self.is_space_short.store(false, Ordering::Relaxed),
             Err(error) => self.note_failure(error),

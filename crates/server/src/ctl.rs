@@ -39,7 +39,7 @@ pub fn run(command: &Command) -> Result<(), String> {
 }
 
 fn list_queues(node: &Node) -> Result<(), String> {
-    let queues = node.get("/api/queues")?;
+    let queues = node.ask("GET", "/api/queues", None, Some(ANSWER_TIME_MAX))?;
     let queues =
         queues.as_array().ok_or_else(|| format!("{} answers something else than queues", node.node))?;
     println!("Listing queues ...");
@@ -51,16 +51,29 @@ fn list_queues(node: &Node) -> Result<(), String> {
 }
 
 impl Node {
-    fn get(&self, path: &str) -> Result<Value, String> {
+    /// Sends a request and answers the body of the answer; `None` for a time is for ever.
+    ///
+    /// # Errors
+    /// One line for the operator.
+    pub fn ask(
+        &self,
+        method: &str,
+        path: &str,
+        body: Option<&Value>,
+        time_max: Option<Duration>,
+    ) -> Result<Value, String> {
         let authority = self.node.strip_prefix("http://").unwrap_or(&self.node).trim_end_matches('/');
         let failed = |error: std::io::Error| format!("cannot ask {}: {error}", self.node);
         let mut stream = TcpStream::connect(authority).map_err(failed)?;
-        stream.set_read_timeout(Some(ANSWER_TIME_MAX)).map_err(failed)?;
+        stream.set_read_timeout(time_max).map_err(failed)?;
         let credentials = BASE64_STANDARD.encode(format!("{}:{}", self.user, self.password));
         // HTTP/1.0: the answer ends with the connection, and comes in one piece.
+        let body = body.map(Value::to_string).unwrap_or_default();
         write!(
             stream,
-            "GET {path} HTTP/1.0\r\nHost: {authority}\r\nAuthorization: Basic {credentials}\r\n\r\n"
+            "{method} {path} HTTP/1.0\r\nHost: {authority}\r\nAuthorization: Basic {credentials}\r\n\
+             Content-Length: {}\r\n\r\n{body}",
+            body.len()
         )
         .map_err(failed)?;
         let mut answer = String::new();
@@ -68,9 +81,11 @@ impl Node {
         let malformed = || format!("{} does not answer as an HTTP server", self.node);
         let (head, body) = answer.split_once("\r\n\r\n").ok_or_else(malformed)?;
         let status = head.split(' ').nth(1).ok_or_else(malformed)?;
-        if status != "200" {
-            return Err(format!("{} refuses with status {status}", self.node));
+        let body: Result<Value, String> = serde_json::from_str(body).map_err(|_| malformed());
+        if status == "200" {
+            return body;
         }
-        serde_json::from_str(body).map_err(|_| malformed())
+        let reason = body.ok().and_then(|body| body["reason"].as_str().map(str::to_owned));
+        Err(format!("{} refuses with status {status}: {}", self.node, reason.unwrap_or_default()))
     }
 }

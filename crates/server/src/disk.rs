@@ -60,6 +60,21 @@ impl Directory {
         Ok(Directory { path: path.to_owned(), directory, is_read_only: true, _lock: lock })
     }
 
+    /// Opens the directory, or makes it, if there is nothing in it but a lock file.
+    ///
+    /// # Errors
+    /// One line for the operator.
+    pub fn open_empty(path: &Path) -> std::result::Result<Directory, String> {
+        let explained = |error: Error| Directory::explain(path, &error);
+        if path.exists() {
+            let names = Directory::inspect(path).and_then(|there| there.list()).map_err(explained)?;
+            if let Some(name) = names.iter().find(|name| *name != LOCK_FILE_NAME) {
+                return Err(format!("directory {} is not empty: there is {name}", path.display()));
+            }
+        }
+        Directory::open(path).map_err(explained)
+    }
+
     /// One line for the operator on a directory that cannot be opened.
     pub fn explain(path: &Path, error: &Error) -> String {
         let directory = path.display();

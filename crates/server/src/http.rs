@@ -4,6 +4,7 @@
 //! state.
 
 mod api;
+mod backup;
 mod metrics;
 
 use crate::core::Core;
@@ -70,20 +71,33 @@ enum Answer {
 fn answer(view: &api::View, request: Request) {
     let url = request.url().to_owned();
     let is_read = matches!(request.method(), Method::Get | Method::Head);
-    let found = if !is_read {
+    let found = if *request.method() == Method::Post && url == backup::PATH {
+        match authenticate(view, &request) {
+            Ok(asker) => return backup::answer(view.core.clone(), &asker, request),
+            Err(reason) => not_authorized(reason),
+        }
+    } else if !is_read {
         Answer::Json(405, json!({ "error": "method_not_allowed", "reason": "Method Not Allowed" }))
     } else if url.split('?').next() == Some("/metrics") {
         Answer::Text(metrics::text(&view.core))
     } else {
         match authenticate(view, &request) {
-            Err(reason) => Answer::Json(401, json!({ "error": "not_authorized", "reason": reason })),
+            Err(reason) => not_authorized(reason),
             Ok(asker) => match api::get(view, &asker, &url) {
                 Some((status, body)) => Answer::Json(status, body),
                 None => Answer::Json(404, json!({ "error": "Object Not Found", "reason": "Not Found" })),
             },
         }
     };
-    let (status, content_type, body) = match found {
+    respond(request, found);
+}
+
+fn not_authorized(reason: &str) -> Answer {
+    Answer::Json(401, json!({ "error": "not_authorized", "reason": reason }))
+}
+
+fn respond(request: Request, answer: Answer) {
+    let (status, content_type, body) = match answer {
         Answer::Json(status, body) => (status, "application/json", body.to_string()),
         Answer::Text(body) => (200, "text/plain; version=0.0.4; charset=utf-8", body),
     };

@@ -3,6 +3,7 @@
 
 #![allow(clippy::disallowed_types, clippy::disallowed_methods)] // this crate owns files, sockets and clock
 
+pub mod backup;
 pub mod bench;
 mod checkpointer;
 pub mod core;

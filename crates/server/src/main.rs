@@ -3,7 +3,7 @@
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
 use warren::settings::Flags;
-use warren::{bench, ctl, log_command, restore};
+use warren::{backup, bench, ctl, log_command, restore};
 
 #[global_allocator]
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
@@ -37,6 +37,8 @@ enum Command {
     /// Look into the log of a stopped server, or into a backup.
     #[command(subcommand)]
     Log(log_command::Command),
+    /// Have a running server copy its keys and queues, as of one moment, into an empty directory.
+    Backup(backup::Flags),
     /// Make a data directory out of a backup.
     Restore(restore::Flags),
     /// Put load on a server and measure it.
@@ -51,6 +53,7 @@ fn main() -> ExitCode {
         Some(Command::Serve(flags)) => flags.decide().and_then(|settings| warren::serve::serve(&settings)),
         Some(Command::Ctl(command)) => ctl::run(&command),
         Some(Command::Log(command)) => log_command::run(&command),
+        Some(Command::Backup(flags)) => backup::run(&flags),
         Some(Command::Restore(flags)) => restore::run(&flags),
         Some(Command::Bench(command)) => bench::run(&command),
     };

@@ -30,7 +30,7 @@ pub fn run(flags: &Flags) -> Result<(), String> {
     if names.is_empty() {
         return Err(format!("{} holds no backup", flags.backup.display()));
     }
-    let target = empty_directory(&flags.data_dir)?;
+    let target = Directory::open_empty(&flags.data_dir)?;
     // A copy that breaks off is then found not to be whole: the checkpoint first ("checkpoint-" is behind
     // "bodies-"), then what it names, then the segments, newest first.
     names.sort_unstable_by_key(|name| (!name.starts_with("checkpoint-"), name.starts_with("log-")));
@@ -52,18 +52,6 @@ pub fn run(flags: &Flags) -> Result<(), String> {
 
 fn cannot(action: &str, path: &Path, error: &std::io::Error) -> String {
     format!("cannot {action} {}: {error}", path.display())
-}
-
-/// The directory, if there is nothing in it but a lock file.
-fn empty_directory(path: &Path) -> Result<Directory, String> {
-    if path.exists() {
-        let there = Directory::inspect(path).map_err(|error| Directory::explain(path, &error))?;
-        let names = there.list().map_err(|error| cannot("read", path, &error))?;
-        if let Some(name) = names.iter().find(|name| *name != crate::disk::LOCK_FILE_NAME) {
-            return Err(format!("data directory {} is not empty: there is {name}", path.display()));
-        }
-    }
-    Directory::open(path).map_err(|error| Directory::explain(path, &error))
 }
 
 /// Copies a file and answers its size; the copy is on stable storage, its name not yet.
