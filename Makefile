@@ -2,6 +2,7 @@
 #
 #   make test     everything that must pass: Rust tests, the crate graph, real clients against the real binary
 #   make check    what a change must pass: format, clippy, tests, docs
+#   make sim      the simulator for MINUTES (10), from SEED on or from a new one each time
 #   make bench    our throughput, latency and CPU time beside the peers that are installed, about ten minutes
 #   make compat   other projects' test suites (Valkey's, redis-py's, pika's, Celery's, ...), fetched at run time, and
 #                 comparisons with redis-server and rabbitmq-server; WARREN_COMPAT_SUITES names a directory of
@@ -26,7 +27,7 @@ VENV_PIKA0_READY := $(VENV_PIKA0)/ready-$(shell cksum < tests/requirements-pika0
 VENV_COMPAT_READY := $(VENV_COMPAT)/ready-$(shell cat tests/requirements.txt tests/requirements-compat.txt | cksum | tr ' ' '-')
 VENV_COMPAT_AMQP_READY := $(VENV_COMPAT_AMQP)/ready-$(shell cksum < tests/requirements-compat-amqp.txt | tr ' ' '-')
 
-.PHONY: test check build format-check lint docs arrows rust-test client-test bench venv compat fuzz fuzz-build crash
+.PHONY: test check build format-check lint docs arrows rust-test client-test bench venv compat sim fuzz fuzz-build crash
 
 test: arrows rust-test client-test
 
@@ -57,6 +58,12 @@ rust-test:
 
 client-test: build venv
 	$(VENV)/bin/python -m pytest tests -n $(PYTEST_WORKERS) $(PYTEST_FLAGS)
+
+MINUTES ?= 10
+SEED ?= $(shell date +%s)
+
+sim:
+	cargo run --locked -p warren-sim --profile quick -- --seed $(SEED) --minutes $(MINUTES)
 
 bench: build
 	$(PYTHON) bench/run.py

@@ -445,6 +445,7 @@ mod tests {
         assert!(matches!(small.body(&input), Payload::Plain(b"body")));
         assert!(matches!(empty.body(&input), Payload::Plain(b"")));
         assert!(matches!(large.body(&input), Payload::Shared(bytes) if bytes.len() == SHARED_SIZE_BYTES_MIN));
+        assert_eq!((small.owned_size(), large.owned_size()), (0, SHARED_SIZE_BYTES_MIN));
         assert!(small.properties(&input).is_persistent());
     }
 

@@ -56,6 +56,15 @@ impl Content {
         }
     }
 
+    /// Bytes of a body that does not lie in the buffer: they may have been taken out of it long before.
+    #[inline]
+    pub fn owned_size(&self) -> usize {
+        match &self.body {
+            Body::InBuffer(_) => 0,
+            Body::Owned(bytes) => bytes.len(),
+        }
+    }
+
     /// A content that lies in the buffer as a whole; `header` is the header frame's payload.
     #[inline]
     pub(crate) fn in_buffer(

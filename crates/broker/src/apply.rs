@@ -80,6 +80,10 @@ impl State {
             // What clients held of a queue that was deleted under them was no state any more.
             Effect::HeldRestored { queue, .. } if self.slot_of(queue).is_none() => Ok(()),
             Effect::HeldRestored { queue, messages } => self.replay_restored(queue, messages),
+            Effect::CountedAsRedelivered => {
+                self.count_all_as_redelivered();
+                Ok(())
+            }
             topology => self.replay_topology(topology),
         }
     }
@@ -209,7 +213,8 @@ impl State {
             | Effect::NumbersRestored { .. }
             | Effect::QueueRestored { .. }
             | Effect::MessagesRestored { .. }
-            | Effect::HeldRestored { .. } => {
+            | Effect::HeldRestored { .. }
+            | Effect::CountedAsRedelivered => {
                 unreachable!("effects on messages are applied by `replay`")
             }
         }

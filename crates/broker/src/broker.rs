@@ -11,6 +11,7 @@ use crate::connection::{ChannelSlot, Connection, PeerInfo};
 use crate::consumer::Consumer;
 use crate::dead_letter::DeadLetter;
 use crate::deadlines::Deadlines;
+use crate::effects::Effect;
 use crate::generated::Generated;
 use crate::names::{Name, NameMap, name_map};
 use crate::paging::Fetch;
@@ -272,15 +273,16 @@ impl Broker {
     }
 
     /// All records are replayed. After an unclean end nobody knows what clients have seen: every message
-    /// counts as redelivered.
-    pub fn recovered(&mut self, now: UnixMillis, clean: bool) {
+    /// counts as redelivered, over later clean ends too, so that this is an effect.
+    pub fn recovered(&mut self, step: &mut Step<'_>, clean: bool) {
+        let has_messages = self.state.queues.iter().any(|(_, queue)| queue.has_ready());
+        if !clean && has_messages {
+            Effect::CountedAsRedelivered.record(step.batch);
+            self.state.count_all_as_redelivered();
+        }
         let slots: Vec<u32> = self.state.queues.iter().map(|(slot, _)| slot as u32).collect();
         for slot in slots {
-            let queue = self.state.queue_mut(slot);
-            queue.used_at = now;
-            if !clean {
-                queue.count_all_as_redelivered();
-            }
+            self.state.queue_mut(slot).used_at = step.now;
             self.schedule_queue(slot);
         }
     }

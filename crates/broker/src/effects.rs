@@ -31,6 +31,7 @@ const NUMBERS_RESTORED: u8 = 0x8b;
 const QUEUE_RESTORED: u8 = 0x8c;
 const MESSAGES_RESTORED: u8 = 0x8d;
 const HELD_RESTORED: u8 = 0x8e;
+const COUNTED_AS_REDELIVERED: u8 = 0x8f;
 
 const FLAG_AUTO_DELETE: u8 = 1;
 const FLAG_INTERNAL: u8 = 2;
@@ -143,6 +144,8 @@ pub enum Effect<'a> {
         queue: QueueId,
         messages: &'a [u8],
     },
+    /// After an unclean end nobody knows what clients have seen: every message counts as redelivered.
+    CountedAsRedelivered,
 }
 
 impl<'a> Effect<'a> {
@@ -233,6 +236,7 @@ impl<'a> Effect<'a> {
                 varint::put_u64(out, queue.0);
                 varint::put_bytes(out, messages);
             }
+            Effect::CountedAsRedelivered => out.push(COUNTED_AS_REDELIVERED),
         }
     }
 
@@ -290,6 +294,7 @@ impl<'a> Effect<'a> {
             HELD_RESTORED => {
                 Effect::HeldRestored { queue: QueueId(cursor.u64()?), messages: cursor.bytes()? }
             }
+            COUNTED_AS_REDELIVERED => Effect::CountedAsRedelivered,
             _ => return None,
         })
     }
@@ -445,6 +450,7 @@ mod tests {
             Effect::QueueRestored { queue: QueueId(7), newest: 4000, redelivered_through: 300 },
             Effect::MessagesRestored { queue: QueueId(7), messages: b"any" },
             Effect::HeldRestored { queue: QueueId(7), messages: b"any" },
+            Effect::CountedAsRedelivered,
         ]
     }
 

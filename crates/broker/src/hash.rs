@@ -32,8 +32,8 @@ impl State {
         let queues = queues.map(|queue| {
             let vhost = self.vhost_name(queue.vhost);
             let newest = queue.newest().sequence;
-            let declared =
-                (&queue.name, queue.id.0, vhost, queue.auto_delete, queue.arguments.as_bytes(), newest);
+            let numbers = (queue.id.0, newest, queue.redelivered_through());
+            let declared = (&queue.name, vhost, queue.auto_delete, queue.arguments.as_bytes(), numbers);
             let durable = queue.ready().filter(|entry| entry.durable);
             durable.map(|entry| entry_hash(queue.id, entry)).fold(hash(declared), u64::wrapping_add)
         });

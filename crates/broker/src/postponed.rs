@@ -65,6 +65,22 @@ impl Broker {
         postponed.map(|postponed| postponed.size_bytes).sum::<usize>() > POSTPONED_BYTES_MAX
     }
 
+    /// How many requests of the connection wait for a body, basic.get included.
+    pub fn postponed_request_count(&self, peer: PeerId) -> usize {
+        let channels = self.connection(peer).into_iter().flat_map(|connection| connection.open_channels());
+        let postponed = channels.filter_map(|key| self.channels[key as usize].postponed.as_ref());
+        postponed.map(|postponed| postponed.requests.len()).sum()
+    }
+
+    /// Bytes of all that is postponed: so much may be published by the step that brings bodies.
+    pub fn postponed_bytes(&self) -> usize {
+        if self.postponed_count == 0 {
+            return 0;
+        }
+        let postponed = self.channels.iter().filter_map(|(_, channel)| channel.postponed.as_ref());
+        postponed.map(|postponed| postponed.size_bytes).sum()
+    }
+
     /// Runs what channels postponed whose body is here. A basic.get that has to wait again postpones what
     /// stands behind it again.
     pub(crate) fn run_woken(&mut self, step: &mut Step<'_>) {

@@ -293,6 +293,7 @@ impl Queue {
         self.levels.iter_mut().map(Ready::freeze).collect()
     }
 
+    /// Number of the newest durable message that an unclean end made count as redelivered.
     pub fn redelivered_through(&self) -> u64 {
         self.redelivered_through
     }

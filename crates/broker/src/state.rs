@@ -161,6 +161,11 @@ impl State {
         Some(queue)
     }
 
+    /// After an unclean end nobody knows what clients have seen.
+    pub fn count_all_as_redelivered(&mut self) {
+        self.queues.iter_mut().for_each(|(_, queue)| queue.count_all_as_redelivered());
+    }
+
     /// Slot of a queue in the record.
     pub fn slot_of(&self, id: QueueId) -> Option<u32> {
         self.slot_of.get(&id.0).copied()

@@ -4,6 +4,7 @@
 //! applied live, at recovery and by replicas through the same code. No replies, no sessions, no clock.
 
 pub mod codec;
+mod durable_hash;
 pub mod effects;
 pub mod entry;
 pub mod expires;

@@ -7,6 +7,7 @@
 pub mod bridge;
 mod checkpoint;
 pub mod describe;
+mod durable;
 mod engine;
 mod peers;
 mod recovery;

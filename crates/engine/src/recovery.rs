@@ -48,12 +48,14 @@ impl Engine {
     }
 
     /// All records up to `last` are replayed and synced; the next one follows it. `clean`: the log was
-    /// closed in order.
+    /// closed in order; where not, the batch may hold a record of that, to be written before the first turn.
     pub fn recovered(&mut self, last: Lsn, now: UnixMillis, clean: bool) {
         self.now = self.now.max(now);
         self.batch = Batch::new(last.next());
         self.progress = Progress { written: last, synced: last };
         self.cache.set_last_change(last);
-        self.broker.recovered(self.now, clean);
+        let (_, broker, mut step) = self.parts();
+        broker.recovered(&mut step, clean);
+        self.end_step();
     }
 }

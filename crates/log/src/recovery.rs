@@ -22,6 +22,9 @@
 //! on at X + 1 without a gap; only a backup may have no segment at all. So the segment that says where the log
 //! goes on is never deleted before the next one is there.
 //!
+//! A start may find its header where the process was killed before the header was synced; so the checkpoint is
+//! synced before anything is deleted that it takes the place of.
+//!
 //! The log's own files are all it touches; it never repairs.
 
 use crate::chain::{Chain, Debris};
@@ -80,6 +83,8 @@ impl Log {
     pub fn open(disk: Arc<dyn Disk>, options: LogOptions) -> Result<(Log, Recovery), LogError> {
         let Survey { found, chain, debris, claim, unfinished, newest_sequence } = Survey::of(&*disk)?;
         chain.sync_behind(claim)?;
+        // Before anything goes that it takes the place of.
+        found.stored.sync()?;
         let cut = chain.cut_from(&debris);
         for name in unfinished.iter().chain(&found.obsolete) {
             remove(&*disk, name)?;

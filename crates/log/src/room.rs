@@ -147,10 +147,20 @@ impl Log {
         let made = self.fill_reserve().and_then(|()| self.make_next(needed));
         match &made {
             Ok(()) => self.is_space_short.store(false, Ordering::Relaxed),
-            Err(error) if error.is_storage_full() => self.is_space_short.store(true, Ordering::Relaxed),
-            Err(_) => {}
+            Err(error) => self.note_failure(error),
         }
         made
+    }
+
+    /// The same for a batch that has come already. Room for the reserve can wait.
+    pub(crate) fn make_next_holding(&self, _: &MutexGuard<'_, ()>, needed: u64) -> Result<(), LogError> {
+        self.make_next(needed).inspect_err(|error| self.note_failure(error))
+    }
+
+    fn note_failure(&self, error: &LogError) {
+        if error.is_storage_full() {
+            self.is_space_short.store(true, Ordering::Relaxed);
+        }
     }
 
     fn make_next(&self, needed: u64) -> Result<(), LogError> {

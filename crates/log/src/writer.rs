@@ -191,7 +191,7 @@ impl Log {
     /// Goes on in the next segment, which has room for a batch of `size` bytes.
     fn switch_segment(&self, size: u64) -> Result<(), LogError> {
         let preparing = lock(&self.preparing);
-        self.make_room_holding(&preparing, size).map_err(|error| {
+        self.make_next_holding(&preparing, size).map_err(|error| {
             if error.is_storage_full() { LogError::Full { needed_bytes: size } } else { self.poison(error) }
         })?;
         let mut segments = lock(&self.segments);

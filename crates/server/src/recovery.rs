@@ -45,6 +45,7 @@ pub fn recover(settings: &Settings, loop_count: usize) -> Result<Core, String> {
     // The first write finds its segment made; later ones are made ahead by the syncing thread.
     log.prepare().map_err(|error| error.to_string())?;
     engine.recovered(recovery.last, now(), recovery.was_closed);
+    write_first(&log, &mut engine)?;
     let log = Arc::new(log);
     let core = Core::new(engine, log);
     let (facts, refresh) = process::facts(settings, loop_count, &core);
@@ -90,6 +91,13 @@ fn replay(log: &Log, engine: &mut Engine, checkpoint: Lsn) -> Result<(), String>
         progress.show(chunk.done_bytes);
         Ok(())
     })
+}
+
+/// Writes the record that an unclean end may have left to make, before anybody waits for an empty batch.
+fn write_first(log: &Log, engine: &mut Engine) -> Result<(), String> {
+    let Some(batch) = engine.take_batch() else { return Ok(()) };
+    let written = log.reserve(batch).and_then(|reservation| log.write(reservation));
+    written.map(drop).map_err(|error| error.to_string())
 }
 
 /// Goes through `pieces` on a thread of their own and applies them here.

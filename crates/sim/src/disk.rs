@@ -7,16 +7,25 @@
 //! * [`SimDisk::fail_writes`] and [`SimDisk::fail_syncs`] answer EIO; a failed sync throws away what it should
 //!   have kept. A disk at its capacity answers ENOSPC where room is asked for, never where it was given.
 //!
+//! * [`SimDisk::tear_write`] lets a write stop half-way, as when the process is killed in it, and
+//!   [`SimDisk::during_next_sync`] lets others write while a sync is on its way: what comes after its
+//!   beginning is not covered by it.
+//!
 //! A sector itself is never torn: disks promise as much, and the log relies on it.
 
 use crate::random::Random;
+use crate::stops::{Stopped, stop};
 use std::collections::BTreeMap;
 use std::io::{Error, ErrorKind, IoSlice, Result};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use warren_log::format::segment_sequence;
 use warren_log::{Disk, DiskFile};
 
 const SECTOR_SIZE_BYTES: usize = 512;
 type Sector = [u8; SECTOR_SIZE_BYTES];
+
+/// What others do while a sync is on its way.
+pub type DuringSync = Box<dyn FnOnce() + Send>;
 
 /// A handle on one disk; clones share it.
 #[derive(Clone)]
@@ -32,6 +41,9 @@ struct State {
     capacity_bytes: u64,
     writes_until_failure: Option<u64>,
     syncs_until_failure: Option<u64>,
+    /// The next write stops behind so many bytes, and fails.
+    tear_behind_bytes: Option<usize>,
+    during_sync: Option<DuringSync>,
     sync_count: u64,
     directory_sync_count: u64,
 }
@@ -65,6 +77,8 @@ impl SimDisk {
             capacity_bytes,
             writes_until_failure: None,
             syncs_until_failure: None,
+            tear_behind_bytes: None,
+            during_sync: None,
             sync_count: 0,
             directory_sync_count: 0,
         };
@@ -85,14 +99,21 @@ impl SimDisk {
                 names.insert(name.clone(), *file);
             }
         }
-        let files = state.files.iter().map(|file| file.crash(random)).collect();
+        let mut files: Vec<FileState> = vec![FileState::default(); state.files.len()];
+        for file in names.values() {
+            files[*file] = state.files[*file].crash(random);
+        }
         SimDisk::with_files(names, files, state.capacity_bytes)
     }
 
     /// The disk after the process died and the machine went on: everything written is there.
     pub fn kill(&self) -> SimDisk {
         let state = self.lock();
-        let copy = SimDisk::with_files(state.names.clone(), state.files.clone(), state.capacity_bytes);
+        let mut files = vec![FileState::default(); state.files.len()];
+        for file in state.names.values().chain(state.names_synced.values()) {
+            files[*file] = state.files[*file].clone();
+        }
+        let copy = SimDisk::with_files(state.names.clone(), files, state.capacity_bytes);
         copy.lock().names_synced = state.names_synced.clone();
         copy
     }
@@ -100,6 +121,11 @@ impl SimDisk {
     /// All files together may take this many bytes.
     pub fn set_capacity(&self, bytes: u64) {
         self.lock().capacity_bytes = bytes;
+    }
+
+    /// Whether there is a limit to what files may take.
+    pub fn is_limited(&self) -> bool {
+        self.lock().capacity_bytes < u64::MAX
     }
 
     /// Every write after the next `count` fails.
@@ -110,6 +136,21 @@ impl SimDisk {
     /// Every sync after the next `count` fails.
     pub fn fail_syncs(&self, count: u64) {
         self.lock().syncs_until_failure = Some(count);
+    }
+
+    /// The next write stops behind `bytes` of it and fails.
+    pub fn tear_write(&self, bytes: usize) {
+        self.lock().tear_behind_bytes = Some(bytes);
+    }
+
+    /// Runs `act` within the next sync of a file.
+    pub fn during_next_sync(&self, act: DuringSync) {
+        self.lock().during_sync = Some(act);
+    }
+
+    /// Disarms what [`SimDisk::during_next_sync`] was given, if no sync came.
+    pub fn forget_during_sync(&self) {
+        self.lock().during_sync = None;
     }
 
     pub fn sync_count(&self) -> u64 {
@@ -157,8 +198,8 @@ impl SimDisk {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn handle(&self, file: usize) -> Arc<dyn DiskFile> {
-        Arc::new(SimFile { disk: self.clone(), file })
+    fn handle(&self, name: &str, file: usize) -> Arc<dyn DiskFile> {
+        Arc::new(SimFile { disk: self.clone(), file, is_segment: segment_sequence(name).is_some() })
     }
 }
 
@@ -208,14 +249,31 @@ impl FileState {
     }
 
     fn sync(&mut self) {
+        let versions = self.unsynced_versions();
+        self.finish_sync(&versions);
+    }
+
+    /// How many versions of each sector a sync that begins now will cover.
+    fn unsynced_versions(&self) -> BTreeMap<usize, usize> {
+        self.unsynced.iter().map(|(sector, versions)| (*sector, versions.len())).collect()
+    }
+
+    fn finish_sync(&mut self, covered: &BTreeMap<usize, usize>) {
         if std::mem::take(&mut self.is_cut) {
             self.synced.clone_from(&self.content);
         }
         self.synced.resize(self.content.len(), 0);
-        for sector in std::mem::take(&mut self.unsynced).into_keys() {
+        for (sector, count) in covered {
+            let Some(versions) = self.unsynced.get_mut(sector) else { continue };
+            let newest = versions.drain(..*count).next_back();
             let from = (sector * SECTOR_SIZE_BYTES).min(self.content.len());
             let to = (from + SECTOR_SIZE_BYTES).min(self.content.len());
-            self.synced[from..to].copy_from_slice(&self.content[from..to]);
+            if let Some(newest) = newest {
+                self.synced[from..to].copy_from_slice(&newest[..to - from]);
+            }
+            if versions.is_empty() {
+                self.unsynced.remove(sector);
+            }
         }
     }
 
@@ -247,6 +305,7 @@ impl Disk for SimDisk {
     }
 
     fn create(&self, name: &str, size: u64) -> Result<Arc<dyn DiskFile>> {
+        stop().map_err(Stopped::error)?;
         let mut state = self.lock();
         state.take_room(size)?;
         let content = vec![0; size as usize];
@@ -254,20 +313,22 @@ impl Disk for SimDisk {
         let file = state.files.len() - 1;
         state.names.insert(name.to_owned(), file);
         drop(state);
-        Ok(self.handle(file))
+        Ok(self.handle(name, file))
     }
 
     fn open(&self, name: &str) -> Result<Arc<dyn DiskFile>> {
         let file = self.lock().names.get(name).copied();
-        file.map(|file| self.handle(file)).ok_or(Error::from(ErrorKind::NotFound))
+        file.map(|file| self.handle(name, file)).ok_or(Error::from(ErrorKind::NotFound))
     }
 
     fn remove(&self, name: &str) -> Result<()> {
+        stop().map_err(Stopped::error)?;
         let removed = self.lock().names.remove(name);
         removed.map(|_| ()).ok_or(Error::from(ErrorKind::NotFound))
     }
 
     fn sync_directory(&self) -> Result<()> {
+        stop().map_err(Stopped::error)?;
         let mut state = self.lock();
         count_down(&mut state.syncs_until_failure)?;
         state.directory_sync_count += 1;
@@ -279,11 +340,17 @@ impl Disk for SimDisk {
 struct SimFile {
     disk: SimDisk,
     file: usize,
+    is_segment: bool,
 }
 
 impl SimFile {
     fn with<T>(&self, act: impl FnOnce(&mut FileState) -> T) -> T {
         act(&mut self.disk.lock().files[self.file])
+    }
+
+    /// Others wait for the locks under which segments are written and synced: there is no stop there.
+    fn stop(&self) -> std::result::Result<(), Stopped> {
+        if self.is_segment { Ok(()) } else { stop() }
     }
 }
 
@@ -293,6 +360,7 @@ impl DiskFile for SimFile {
     }
 
     fn allocate(&self, size: u64) -> Result<()> {
+        self.stop().map_err(Stopped::error)?;
         let mut state = self.disk.lock();
         let now = state.files[self.file].content.len() as u64;
         state.take_room(size.saturating_sub(now))?;
@@ -301,6 +369,7 @@ impl DiskFile for SimFile {
     }
 
     fn truncate(&self, size: u64) -> Result<()> {
+        self.stop().map_err(Stopped::error)?;
         self.with(|file| {
             file.content.truncate(size as usize);
             file.is_cut = true;
@@ -318,23 +387,41 @@ impl DiskFile for SimFile {
     }
 
     fn write_at(&self, offset: u64, slices: &mut [IoSlice<'_>]) -> Result<()> {
+        self.stop().map_err(Stopped::error)?;
         let mut state = self.disk.lock();
         count_down(&mut state.writes_until_failure)?;
+        let torn = state.tear_behind_bytes.take();
         let file = &mut state.files[self.file];
-        let bytes: Vec<u8> = slices.iter().flat_map(|slice| slice.iter().copied()).collect();
+        let mut bytes: Vec<u8> = slices.iter().flat_map(|slice| slice.iter().copied()).collect();
         assert!(offset as usize + bytes.len() <= file.content.len(), "a write beyond the room made for it");
+        if let Some(torn) = torn {
+            bytes.truncate(torn);
+        }
         file.write(offset as usize, &bytes);
-        Ok(())
+        if torn.is_some() { Err(Error::other("killed in a write (injected)")) } else { Ok(()) }
     }
 
     fn sync(&self) -> Result<()> {
+        if let Err(stopped) = self.stop() {
+            if stopped != Stopped::Ended {
+                self.with(FileState::forget_unsynced);
+            }
+            return Err(stopped.error());
+        }
         let mut state = self.disk.lock();
         state.sync_count += 1;
         if let Err(error) = count_down(&mut state.syncs_until_failure) {
             state.files[self.file].forget_unsynced();
             return Err(error);
         }
-        state.files[self.file].sync();
+        let Some(act) = state.during_sync.take() else {
+            state.files[self.file].sync();
+            return Ok(());
+        };
+        let covered = state.files[self.file].unsynced_versions();
+        drop(state);
+        act();
+        self.disk.lock().files[self.file].finish_sync(&covered);
         Ok(())
     }
 }
@@ -369,6 +456,24 @@ mod tests {
         // The first sector holds any of three versions, the second any of two, and "b" may be gone.
         assert_eq!(seen.len(), 3 * 2 * 2);
         assert_eq!(disk.kill().content("a")[512], 3);
+    }
+
+    #[test]
+    fn what_is_written_during_a_sync_is_not_covered_by_it() {
+        let disk = SimDisk::new();
+        let file = disk.create("a", 512).unwrap();
+        write(&*file, 0, &[1; 512]);
+        let other = file.clone();
+        disk.during_next_sync(Box::new(move || write(&*other, 0, &[2; 512])));
+        file.sync().unwrap();
+        disk.sync_directory().unwrap();
+        let mut random = Random::new(1);
+        let seen: std::collections::BTreeSet<u8> =
+            (0..50).map(|_| disk.crash(&mut random).content("a")[0]).collect();
+        assert_eq!(seen.into_iter().collect::<Vec<_>>(), [1, 2]);
+        disk.tear_write(3);
+        assert!(file.write_at(0, &mut [IoSlice::new(&[9; 8])]).is_err());
+        assert_eq!(disk.kill().content("a")[..5], [9, 9, 9, 2, 2]);
     }
 
     #[test]

@@ -31,4 +31,21 @@ impl Random {
     pub fn bytes(&mut self, size: usize) -> Vec<u8> {
         (0..size).map(|_| self.next_u64() as u8).collect()
     }
+
+    /// One of `choices`, of which there is at least one.
+    pub fn pick<'a, T>(&mut self, choices: &'a [T]) -> &'a T {
+        &choices[self.below(choices.len() as u64) as usize]
+    }
+
+    /// The place of one of these weights, drawn in proportion to them.
+    pub fn weighted(&mut self, weights: impl Iterator<Item = u64> + Clone) -> usize {
+        let mut left = self.below(weights.clone().sum::<u64>().max(1));
+        for (place, weight) in weights.enumerate() {
+            if left < weight {
+                return place;
+            }
+            left -= weight;
+        }
+        0
+    }
 }

@@ -171,9 +171,10 @@ fn what_counts_as_redelivered_is_restored() {
     after.broker.begin_checkpoint();
     let mut parts = Vec::new();
     while !after.broker.checkpoint_step(1, &mut parts) {}
-    let (mut broker, _) = restored(parts);
-    broker.recovered(after.now, true);
-    let queue = broker.state.queue(broker.state.queue_named(0, b"q").unwrap());
+    (after.broker, _) = restored(parts);
+    after.step(|broker, step| broker.recovered(step, true));
+    let state = &after.broker.state;
+    let queue = state.queue(state.queue_named(0, b"q").unwrap());
     let redelivered: Vec<bool> = queue.ready().map(|entry| queue.is_redelivered(entry)).collect();
     assert_eq!(redelivered, [true, false]);
 }

@@ -141,6 +141,21 @@ fn renew(world: &mut World, client: PeerId) -> PeerId {
     client
 }
 
+#[test]
+fn what_an_unclean_end_left_unknown_stays_so_over_a_clean_one() {
+    let mut world = World::new();
+    let client = world.client();
+    world.declare(client, "q", true);
+    world.publish(client, "", "q", "old", true);
+    world.consume(client, "q", "tag", false);
+    let mut world = world.restarted(false);
+    let client = world.client();
+    world.publish(client, "", "q", "new", true);
+    let mut world = world.restarted(true);
+    let client = world.client();
+    assert_eq!(world.drain(client, "q"), ["old again", "new"]);
+}
+
 /// One act of a client that may be renewed by it.
 pub fn perform(world: &mut World, client: &mut PeerId, body: &str, act: Act) {
     match act {

@@ -59,8 +59,11 @@ fn a_get_waits_and_what_follows_it_on_its_channel_too() {
     assert_eq!(world.read(client), [""; 0]);
     world.send(client, 2, BasicQos::default());
     assert_eq!(world.read(client), ["basic.qos-ok"], "other channels go on");
+    assert_eq!(world.broker.postponed_request_count(client), 5);
+    assert!(world.broker.postponed_bytes() > 0);
     assert!(world.serve_fetches() > 0);
     assert_eq!(world.read(client), ["get-ok 1 1", "basic.qos-ok", "queue.purge-ok 2", "basic.get-empty"]);
+    assert_eq!((world.broker.postponed_request_count(client), world.broker.postponed_bytes()), (0, 0));
     world.send(client, 1, BasicNack { delivery_tag: 1, multiple: false, requeue: true });
     world.send(client, 1, get("q"));
     world.serve_fetches();

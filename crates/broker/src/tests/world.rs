@@ -301,15 +301,20 @@ impl World {
 
     /// What a crash leaves: a new broker that has replayed the log.
     pub fn crashed(&self) -> World {
+        self.restarted(false)
+    }
+
+    /// A new broker that has replayed the log, after an end in order or not.
+    pub fn restarted(&self, is_clean: bool) -> World {
         let mut world = World::with(self.settings.clone());
         world.now = self.now;
         self.replay_into(&mut world.broker, 0);
         assert_eq!(world.broker.body_memory_bytes(), 0, "replay needs no body");
         assert_eq!(world.broker.state_hash(), self.broker.state_hash(), "replay gives what was live");
-        world.broker.recovered(world.now, false);
-        world.log = self.log.clone();
         world.batch = Batch::new(self.batch.next_lsn());
         world.progress = self.progress;
+        world.log = self.log.clone();
+        world.step(|broker, step| broker.recovered(step, is_clean));
         world
     }
 }

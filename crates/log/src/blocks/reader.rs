@@ -63,6 +63,10 @@ impl BlockFile {
         self.header.file_size
     }
 
+    pub fn sync(&self) -> Result<(), LogError> {
+        self.file.sync().map_err(LogError::io("sync", &self.name))
+    }
+
     /// The block at `offset`, which is to be a `kind`.
     pub fn read(&self, offset: u64, kind: BlockKind) -> Result<Block, LogError> {
         let damaged = |reason| LogError::corrupt(&self.name, offset, reason);

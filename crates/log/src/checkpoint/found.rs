@@ -43,6 +43,12 @@ impl Stored {
         self.checkpoint.as_ref().is_some_and(|checkpoint| checkpoint.file.header.is_backup)
     }
 
+    /// Makes sure that the checkpoint counts for good: its header is the last of it that is written, and may be
+    /// in the page cache only. All else was synced before.
+    pub fn sync(&self) -> Result<(), LogError> {
+        self.checkpoint.as_ref().map_or(Ok(()), |checkpoint| checkpoint.file.sync())
+    }
+
     /// Index of the bodies file in whose range a record is.
     pub fn file_of(&self, lsn: Lsn) -> Option<usize> {
         let index = self.bodies.partition_point(|file| file.last() < lsn);

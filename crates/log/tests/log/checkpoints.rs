@@ -2,8 +2,10 @@
 
 use crate::records::{Content, append, open, plain, random_content, try_open, try_read};
 use std::collections::BTreeMap;
+use std::io::IoSlice;
 use std::sync::Arc;
-use warren_log::{CheckpointSummary, Log, LogError};
+use warren_log::blocks::format::FILE_HEADER_SIZE_BYTES;
+use warren_log::{CheckpointSummary, Disk, Log, LogError};
 use warren_sim::{Random, SimDisk};
 use warren_units::{BodyName, Lsn, Rope};
 
@@ -109,4 +111,45 @@ fn a_backup_is_whole_and_changes_nothing_here() {
     // A backup needs no segment, a data directory does.
     let (log, _) = try_open(&target).unwrap();
     assert!(matches!(log.truncate_after(Lsn(99)), Err(LogError::BeforeCheckpoint { .. })));
+}
+
+#[test]
+fn a_start_that_finds_a_header_in_the_page_cache_deletes_nothing_before_it_is_synced() {
+    let random = &mut Random::new(3);
+    let disk = SimDisk::new();
+    let (log, _) = open(&disk);
+    let mut live = Live::new();
+    append_live(&log, &[plain(1, 300), plain(2, 300)], &mut live);
+    checkpoint(&log, &[b"older".to_vec()], &live).unwrap();
+    append_live(&log, &[plain(3, 300)], &mut live);
+    log.sync().unwrap();
+    // All of the newer checkpoint is synced but its header, which is only written; then the process is killed.
+    let between = disk.kill();
+    checkpoint(&log, &[b"newer".to_vec()], &live).unwrap();
+    let before = between.names();
+    for name in disk.names().into_iter().filter(|name| !before.contains(name)) {
+        let content = disk.content(&name);
+        if !name.starts_with("checkpoint-") {
+            between.set_content(&name, content);
+            continue;
+        }
+        let mut headless = content.clone();
+        headless[..FILE_HEADER_SIZE_BYTES].fill(0);
+        between.set_content(&name, headless);
+        let file = between.open(&name).unwrap();
+        file.write_at(0, &mut [IoSlice::new(&content[..FILE_HEADER_SIZE_BYTES])]).unwrap();
+    }
+    // The power goes in the start that follows.
+    for sync_count in 0..8 {
+        for _ in 0..20 {
+            let killed = between.kill();
+            killed.fail_syncs(sync_count);
+            drop(try_open(&killed));
+            let (log, recovery) = open(&killed.crash(random));
+            assert_eq!(recovery.last, Lsn(3));
+            let is_newer = recovery.checkpoint == Some(Lsn(3));
+            assert_eq!(blocks_of(&log), [if is_newer { b"newer".to_vec() } else { b"older".to_vec() }]);
+            check_live(&log, &live);
+        }
+    }
 }

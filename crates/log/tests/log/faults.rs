@@ -240,3 +240,26 @@ fn growth_ends_before_acknowledgements_do_and_the_reserve_is_room_for_a_checkpoi
     assert_eq!((log.is_space_short(), log.growth_room(100)), (false, u64::MAX));
     assert!(disk.list().unwrap().contains(&"reserve".to_owned()));
 }
+
+#[test]
+fn a_full_disk_without_its_reserve_still_goes_on_in_the_segment_that_is_there() {
+    const RESERVE_SIZE_BYTES: u64 = SEGMENT_SIZE_BYTES / 2;
+    let disk = SimDisk::new();
+    let options = LogOptions { reserve_size_bytes: RESERVE_SIZE_BYTES, ..options() };
+    let (log, _) = Log::open(Arc::new(disk.clone()), options).unwrap();
+    log.prepare().unwrap();
+    log.lend_reserve().unwrap();
+    // What the reserve's room was lent for has used it up.
+    disk.create("checkpoint", RESERVE_SIZE_BYTES).unwrap();
+    disk.set_capacity(disk.used_bytes());
+    log.return_reserve();
+    log.prepare().unwrap();
+    assert!(log.is_space_short());
+    let mut count = 0;
+    while log.fits(30) {
+        append(&log, &[plain(1, 20)]);
+        count += 1;
+    }
+    assert!(count > 100 && log.segments().unwrap().len() == 2, "{count} records");
+    assert_eq!(read(&log).len(), count);
+}

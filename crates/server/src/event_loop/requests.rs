@@ -97,11 +97,11 @@ impl Requests {
         }
     }
 
-    /// Bytes of the large strings among them.
+    /// Bytes of the large strings and bodies among them, which may have come in earlier turns.
     pub fn shared_size(&self) -> usize {
         match self {
             Requests::Resp(commands) => commands.shared_size(),
-            Requests::Amqp(_) => 0,
+            Requests::Amqp(incoming) => incoming.iter().map(owned_size).sum(),
         }
     }
 
@@ -112,6 +112,13 @@ impl Requests {
             Requests::Amqp(incoming) => incoming.clear(),
         }
         requests
+    }
+}
+
+fn owned_size(request: &Incoming) -> usize {
+    match request {
+        Incoming::Content(content) => content.owned_size(),
+        _ => 0,
     }
 }
 

@@ -1,0 +1,9 @@
+//! An I/O loop enters the engine.
+
+use crate::checker::failure::Checked;
+use crate::world::World;
+
+pub fn run(world: &mut World) -> Checked {
+    let loop_index = world.random.below(world.settings.loop_count as u64) as usize;
+    world.turn(loop_index)
+}

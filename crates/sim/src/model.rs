@@ -1,0 +1,54 @@
+//! What clients may expect: a plain copy of the durable state in which every change carries its LSN, so that
+//! it can go back to any of them, as a crash does.
+
+pub mod keys;
+pub mod queues;
+
+use keys::Keys;
+use queues::Queues;
+use warren_units::Lsn;
+
+#[derive(Default)]
+pub struct Model {
+    pub keys: Keys,
+    pub queues: Queues,
+}
+
+impl Model {
+    /// A restart found the records up to `lsn`.
+    pub fn restart_at(&mut self, lsn: Lsn) {
+        self.keys.restart_at(lsn);
+        self.queues.restart_at(lsn);
+    }
+}
+
+/// The model as one request sees it at the moment when the engine runs it.
+pub struct Moment<'a> {
+    pub model: &'a mut Model,
+    /// Engine time.
+    pub now: u64,
+    /// Of the record that the request made, if it made one.
+    pub lsn: Option<Lsn>,
+    /// The newest record on which the answer depends.
+    pub depends_on: Lsn,
+    /// What the request changed though it made no record.
+    pub unrecorded: Option<String>,
+    /// The disk is nearly full: what grows the state may be refused.
+    pub may_refuse: bool,
+}
+
+impl<'a> Moment<'a> {
+    pub fn new(model: &'a mut Model, now: u64, lsn: Option<Lsn>) -> Moment<'a> {
+        Moment { model, now, lsn, depends_on: Lsn::NONE, unrecorded: None, may_refuse: false }
+    }
+
+    /// The LSN of a change that is about to be made to `what`.
+    pub fn record_of(&mut self, what: &str) -> Lsn {
+        if self.lsn.is_none() {
+            self.unrecorded = Some(what.to_owned());
+        }
+        let lsn = self.lsn.unwrap_or(Lsn::NONE);
+        self.depends_on = self.depends_on.max(lsn);
+        lsn
+    }
+}
