@@ -42,10 +42,17 @@ def server(new_server):
 def fill(connect, server, exchange, key, numbers, persistent=lambda number: True, **properties):
     """Publishes with many confirms in flight; all are confirmed afterwards."""
     channel = connect(port=server.amqp_port).channel()
-    impl, confirmed, numbers = channel._impl, [0], list(numbers)
+    impl, confirmed, lowest, numbers = channel._impl, set(), 1, list(numbers)
 
     def count(frame):
-        confirmed[0] = frame.method.delivery_tag
+        # The confirm of a transient message overtakes those of persistent ones.
+        nonlocal lowest
+        tag = frame.method.delivery_tag
+        if frame.method.multiple:
+            confirmed.update(range(lowest, tag + 1))
+            lowest = max(lowest, tag + 1)
+        else:
+            confirmed.add(tag)
 
     impl.confirm_delivery(count)
     for place, number in enumerate(numbers):
@@ -53,7 +60,7 @@ def fill(connect, server, exchange, key, numbers, persistent=lambda number: True
         impl.basic_publish(exchange, key, body_of(number), pika.BasicProperties(delivery_mode=mode, **properties))
         if place % 100 == 0:
             channel.connection.process_data_events(time_limit=0)
-    wait_until(channel.connection, lambda: confirmed[0] == len(numbers), 60)
+    wait_until(channel.connection, lambda: len(confirmed) == len(numbers), 60)
 
 
 def consume(connect, server, queue, count, prefetch=0, answer=None):
