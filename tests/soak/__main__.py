@@ -18,8 +18,8 @@ from soak.messages import SWELL_MESSAGES, Flows
 
 SAVE_SECONDS = 30
 JOIN_SECONDS = 60
-# A load that gets nothing done for so long hangs; the late consumer rests for some twenty seconds.
-STANDSTILL_SECONDS = 90
+# A load that gets nothing done for so long hangs.
+STANDSTILL_SECONDS = 60
 # Consumers stop before publishers, so that messages are left.
 LEAVE_SECONDS = 3
 # Until the last keys and messages have expired.
@@ -110,8 +110,8 @@ def trouble(server, loads, measures, moved) -> list[str]:
     wrong = list(measures.wrong)
     for load in loads:
         wrong += [f"{load.name}: {text}" for text in load.wrong]
-        if load.count != moved[load][0]:
-            moved[load] = (load.count, now)
+        if load.progress() != moved[load][0]:
+            moved[load] = (load.progress(), now)
         elif now - moved[load][1] > STANDSTILL_SECONDS:
             wrong.append(f"{load.name} stands still at {load.count} for {STANDSTILL_SECONDS} s")
     return wrong

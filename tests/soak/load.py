@@ -38,6 +38,10 @@ class Load(threading.Thread):
             self.stopping.wait(max(0.0, due - time.monotonic()))
         self.leave()
 
+    def progress(self) -> int:
+        """Grows as long as the load does not hang."""
+        return self.count
+
     def turn(self) -> None:
         raise NotImplementedError
 

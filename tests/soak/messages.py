@@ -130,6 +130,11 @@ class Consumer(Load):
 class LateConsumer(Consumer):
     """Lets its queue grow past the body memory, and then drains it."""
 
+    looks = 0
+
+    def progress(self) -> int:
+        return self.count + self.looks
+
     def work(self) -> None:
         while not self.stopping.is_set():
             channel = self.channel()
@@ -156,6 +161,7 @@ class LateConsumer(Consumer):
         channel.cancel()
 
     def depth(self, channel) -> int:
+        self.looks += 1
         return channel.queue_declare(self.queue, passive=True).method.message_count
 
 
