@@ -236,7 +236,8 @@ class Visitors(Load):
         channel.connection.close()
 
     def half_a_word(self) -> None:
-        for port, words in ((self.server.resp_port, b"*3\r\n$3\r\nSET\r\n$9\r\nbri"), (self.server.amqp_port, b"AMQP\0\0\x09\x01")):
+        halves = {self.server.resp_port: b"*3\r\n$3\r\nSET\r\n$9\r\nbri", self.server.amqp_port: b"AMQP\0\0\x09\x01"}
+        for port, words in halves.items():
             with socket.create_connection(("127.0.0.1", port), 20) as visitor:
                 visitor.sendall(words)
 
@@ -252,7 +253,8 @@ class Bridge(Load):
 
     def turn(self) -> None:
         body = b"%d 0 " % self.count
-        replies = self.client.pipeline().incr("bridged:count").execute_command("AMQP.PUBLISH", "", "bridged", body).execute()
+        pipeline = self.client.pipeline().incr("bridged:count")
+        replies = pipeline.execute_command("AMQP.PUBLISH", "", "bridged", body).execute()
         self.expect(replies == [self.count + 1, 1], f"the {self.count}th transaction replies {replies}")
 
     def leave(self) -> None:
