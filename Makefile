@@ -9,6 +9,7 @@
 #                 checkouts instead
 #   make fuzz     each fuzz target for FUZZ_SECONDS (60); what it finds is left in fuzz/artifacts/
 #   make crash    CRASH_ROUNDS (200) times: load of both protocols, SIGKILL, and a look at what came back
+#   make soak     SOAK_MINUTES (30) of steady load of both protocols: what is lost, and what grows
 
 PYTHON ?= python3
 VENV := target/venv
@@ -20,6 +21,7 @@ PYTEST_FLAGS ?=
 FUZZ_SECONDS ?= 60
 FUZZ_TARGETS ?= resp_decode amqp_decode recovery
 CRASH_ROUNDS ?= 200
+SOAK_MINUTES ?= 30
 
 # A venv is as old as its requirements say, not as its time stamp.
 VENV_READY := $(VENV)/ready-$(shell cksum < tests/requirements.txt | tr ' ' '-')
@@ -27,7 +29,7 @@ VENV_PIKA0_READY := $(VENV_PIKA0)/ready-$(shell cksum < tests/requirements-pika0
 VENV_COMPAT_READY := $(VENV_COMPAT)/ready-$(shell cat tests/requirements.txt tests/requirements-compat.txt | cksum | tr ' ' '-')
 VENV_COMPAT_AMQP_READY := $(VENV_COMPAT_AMQP)/ready-$(shell cksum < tests/requirements-compat-amqp.txt | tr ' ' '-')
 
-.PHONY: test check build format-check lint docs arrows rust-test client-test bench venv compat sim fuzz fuzz-build crash
+.PHONY: test check build format-check lint docs arrows rust-test client-test bench venv compat sim fuzz fuzz-build crash soak
 
 test: arrows rust-test client-test
 
@@ -97,6 +99,10 @@ fuzz: fuzz-build
 # Stops by itself; its own figures are the rounds, what was acknowledged and what was missing.
 crash: build venv
 	cd tests && ../$(VENV)/bin/python -m crash --rounds $(CRASH_ROUNDS)
+
+# Stops by itself, too; what it wants of the machine is in docs/testing.md.
+soak: build venv
+	cd tests && ../$(VENV)/bin/python -m soak --minutes $(SOAK_MINUTES)
 
 venv: $(VENV_READY) $(VENV_PIKA0_READY)
 
