@@ -15,6 +15,7 @@ const STEP_ENTRY_COUNT: usize = 256;
 /// After a step the thread rests so many times as long as the step and its writing took, so that it is never long
 /// on a core that a loop could use. On a full disk it does not: room is what everybody waits for.
 const REST_FACTOR: u32 = 3;
+const REST_TIME_MAX: Duration = Duration::from_millis(10);
 /// How often the thread looks at the log.
 const LOOK_INTERVAL: Duration = Duration::from_millis(500);
 /// After a failure it waits so long before it tries again by itself.
@@ -173,8 +174,8 @@ fn take<'l>(core: &'l Core, begin: impl FnOnce(Lsn) -> Result<CheckpointWriter<'
         parking_lot::MutexGuard::unlock_fair(engine);
     };
     let written = begin(at).and_then(|writer| write(core, writer));
-    // Nobody else may freeze before this view is out of the engine.
-    while core.engine().is_checkpointing() {
+    // Nobody else may freeze before this view is out of the engine; at the end of the server nobody will.
+    while core.engine().is_checkpointing() && !core.checkpoints.is_stopping() {
         drop(core.engine().checkpoint_step(STEP_ENTRY_COUNT));
     }
     written.map_err(|error| {
@@ -207,7 +208,7 @@ fn write(core: &Core, mut writer: CheckpointWriter<'_>) -> Result<CheckpointSumm
             return Err(LogError::Abandoned);
         }
         if !core.log.is_space_short() {
-            std::thread::sleep(begin.elapsed() * REST_FACTOR);
+            std::thread::sleep((begin.elapsed() * REST_FACTOR).min(REST_TIME_MAX));
         }
     }
 }
