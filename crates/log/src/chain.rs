@@ -150,6 +150,9 @@ impl Chain {
 
     /// Checks the batches above the highest claim, which may be torn behind their header, and ends the
     /// chain before the first that is.
+    ///
+    /// # Errors
+    /// Where that one holds a record that the claim covers.
     pub fn end_before_torn(&mut self, claim: Lsn) -> Result<(), LogError> {
         for index in 0..self.segments.len() {
             let segment = self.segments[index].0.clone();
@@ -166,7 +169,8 @@ impl Chain {
             }
             break;
         }
-        Ok(())
+        // A batch that holds a synced record was synced whole: torn, it is damage and no tail.
+        if claim >= self.next { Err(self.damage(claim)) } else { Ok(()) }
     }
 
     /// Syncs the records above the claim: so far they may be in the page cache only.

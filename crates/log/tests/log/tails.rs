@@ -1,7 +1,10 @@
 //! Both tails: what no one was told is safe is cut and never comes back; what was synced stops the start.
 
-use crate::records::{Content, SEGMENT_SIZE_BYTES, append, open, plain, read, try_open, try_read};
+use crate::records::{Content, SEGMENT_SIZE_BYTES, append, batch_of, open, plain, read, try_open, try_read};
 use warren_log::LogError;
+use warren_log::format::{
+    BATCH_HEADER_SIZE_BYTES, BatchHeader, BatchKind, SEGMENT_HEADER_SIZE_BYTES, SegmentHeader, segment_name,
+};
 use warren_sim::SimDisk;
 use warren_units::{Epoch, Lsn};
 
@@ -145,4 +148,42 @@ fn starts_without_records_leave_no_segments_behind() {
         log.close().unwrap();
     }
     assert_eq!(disk.names().len(), 1);
+}
+
+#[test]
+fn a_torn_batch_with_a_synced_record_is_damage_and_no_tail() {
+    let header = SegmentHeader {
+        sequence: 1,
+        salt: 7,
+        epoch: Epoch(1),
+        opens_epoch: true,
+        epoch_first: Lsn(1),
+        synced: Lsn(2),
+    };
+    let records = batch_of(Lsn(1), &[plain(1, 20), plain(2, 20), plain(3, 20)]);
+    let effects = records.effects().to_vec();
+    let batch = BatchHeader {
+        kind: BatchKind::Records,
+        epoch: Epoch(1),
+        count: 3,
+        first: Lsn(1),
+        synced: Lsn::NONE,
+        effects_size: effects.len() as u64,
+        bodies_size: 0,
+        effects_checksum: crc32c::crc32c(&effects),
+        bodies_checksum: 0,
+    };
+    let mut content = header.encode().to_vec();
+    content.extend_from_slice(&batch.encode(header.batch_seed()));
+    content.extend_from_slice(&effects);
+    content.resize(4096, 0);
+    let disk = SimDisk::new();
+    disk.set_content(&segment_name(1), content.clone());
+    assert_eq!(open(&disk).1.last, Lsn(3));
+
+    content[SEGMENT_HEADER_SIZE_BYTES as usize + BATCH_HEADER_SIZE_BYTES + 10] ^= 1;
+    let disk = SimDisk::new();
+    disk.set_content(&segment_name(1), content);
+    let error = try_open(&disk).err().expect("record 2 was synced and is gone");
+    assert!(matches!(error, LogError::Corrupt { .. }), "{error}");
 }
