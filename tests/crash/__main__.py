@@ -14,7 +14,7 @@ import redis
 from crash.loads import LOADS
 from harness import Warren
 
-# A start replays the whole log: every so many rounds it begins with an empty one.
+# What comes back is compared whole, and grows with each round: every so many the server begins with an empty log.
 ROUNDS_PER_LOG = 20
 LOAD_SECONDS = (0.05, 0.6)
 JOIN_SECONDS = 20
