@@ -2,8 +2,9 @@
 //! simulated run repeats. Not for secrets.
 
 use crate::command::CommandError;
-use crate::parse::need_integer;
+use crate::parse::{is_option, need_integer};
 use hashbrown::HashSet;
+use warren_resp::Args;
 
 /// How many elements one request may ask for with repetition.
 const PICKED_COUNT_MAX: u64 = 16 * 1024 * 1024;
@@ -92,6 +93,21 @@ pub fn need_picked_count(text: &[u8]) -> Result<i64, CommandError> {
         "ERR value is out of range, value must between -9223372036854775807 and 9223372036854775807";
     let count = need_integer(text)?;
     if count == i64::MIN { Err(CommandError::fixed(RANGE)) } else { Ok(count) }
+}
+
+/// What follows the key in `key count [OPTION]`: the count, checked, and whether `option`, which brings a second
+/// element with each, is given.
+///
+/// # Errors
+/// Of [`need_picked_count`], `ERR syntax error`, and `ERR value is out of range`.
+pub fn need_pick_in_pairs(args: Args<'_>, option: &str) -> Result<(i64, bool), CommandError> {
+    let count = need_picked_count(args.get(2))?;
+    let in_pairs = args.len() == 4 && is_option(args.get(3), option);
+    if args.len() > 3 && !in_pairs {
+        return Err(CommandError::Syntax);
+    }
+    check_picked_count(count, in_pairs)?;
+    Ok((count, in_pairs))
 }
 
 /// Checks that a count is one that can be answered; `in_pairs` where each element brings a second one.

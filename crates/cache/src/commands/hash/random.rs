@@ -2,8 +2,7 @@
 
 use crate::command::{Carrier, CommandError, CommandSpec, Flags, Group, Keys};
 use crate::context::Context;
-use crate::parse::is_option;
-use crate::random::{check_picked_count, need_picked_count, picked_length};
+use crate::random::{need_pick_in_pairs, picked_length};
 use crate::reply_text::{reply_text, reply_text_or_null};
 use crate::values::Text;
 use warren_resp::{Args, Protocol, Reply};
@@ -35,12 +34,7 @@ fn hrandfield(context: &mut Context<'_, '_>, args: Args<'_>) -> Result<(), Comma
 
 /// A positive count asks for different fields, a negative one for so many with repetition.
 fn several(context: &mut Context<'_, '_>, args: Args<'_>) -> Result<(), CommandError> {
-    let count = need_picked_count(args.get(2))?;
-    let with_values = args.len() == 4 && is_option(args.get(3), "WITHVALUES");
-    if args.len() > 3 && !with_values {
-        return Err(CommandError::Syntax);
-    }
-    check_picked_count(count, with_values)?;
+    let (count, with_values) = need_pick_in_pairs(args, "WITHVALUES")?;
     let place = context.read(args.get(1));
     let Some(hash) = context.shared.keyspace.hash(place)?.filter(|_| count != 0) else {
         context.reply.array(0);

@@ -4,8 +4,7 @@ use super::members::ZCARD;
 use super::scored::ScoredWriter;
 use crate::command::{Carrier, CommandError, CommandSpec, Flags};
 use crate::context::Context;
-use crate::parse::is_option;
-use crate::random::{check_picked_count, need_picked_count, picked_length};
+use crate::random::{need_pick_in_pairs, picked_length};
 use crate::reply_text::reply_text_or_null;
 use warren_resp::Args;
 
@@ -34,12 +33,7 @@ fn zrandmember(context: &mut Context<'_, '_>, args: Args<'_>) -> Result<(), Comm
 
 /// A positive count asks for different members, a negative one for so many with repetition.
 fn several(context: &mut Context<'_, '_>, args: Args<'_>) -> Result<(), CommandError> {
-    let count = need_picked_count(args.get(2))?;
-    let with_scores = args.len() == 4 && is_option(args.get(3), "WITHSCORES");
-    if args.len() > 3 && !with_scores {
-        return Err(CommandError::Syntax);
-    }
-    check_picked_count(count, with_scores)?;
+    let (count, with_scores) = need_pick_in_pairs(args, "WITHSCORES")?;
     let place = context.read(args.get(1));
     let Some(sorted_set) = context.shared.keyspace.sorted_set(place)?.filter(|_| count != 0) else {
         context.reply.array(0);
