@@ -4,23 +4,26 @@ Each server runs on core 0 and the load (`warren bench`) on core 1, one server a
 every figure is the median of the rounds. It takes about ten minutes, works in a directory of its own, uses free
 ports, and ends only what it has started.
 
-    python3 bench/run.py [resp] [amqp] [confirms] [beside] [checkpoint] [start] [--rounds N] [--seconds T] [--directory D]
+    python3 bench/run.py [PART ...] [--rounds N] [--seconds T] [--directory D]
+
+`large` fills objects of ten million entries and a queue of ten million messages: it needs 4 GB of memory, pika, and
+ten minutes of its own, so it runs only when it is named.
 """
 
 import argparse
-import contextlib
-import socket
 import statistics
 import tempfile
 import time
 from pathlib import Path
 
+import checkpoints
 import load
 import servers
 from harness.ports import is_listening
+from servers import started
+from tables import HEAD, interleaved, number, row, table
 
 REPOSITORY = Path(__file__).resolve().parent.parent
-HEAD = "| scenario | server | ops/s | p50 us | p99 us | CPU us/op | CPU, ours / this | ours, limit |"
 
 # Name, command, pipeline; which servers, and the limit of our CPU time as a share of theirs.
 RESP = [
@@ -38,48 +41,7 @@ AMQP = [
 ]
 # What the log writes for one record with a body of 1 KB.
 LOG_WRITE_SIZE_BYTES = 1152
-KEY_COUNT = 1_000_000
 WINDOW_1 = ["--size", 1024, "--persistent", "--confirms", 1, "--consumers", 0]
-
-
-def row(*cells) -> None:
-    print("| " + " | ".join(str(cell) for cell in cells) + " |", flush=True)
-
-
-def number(value: float, digits: int = 2) -> str:
-    return f"{value:.{digits}f}"
-
-
-@contextlib.contextmanager
-def started(made: dict):
-    try:
-        for server in made.values():
-            server.start()
-        yield made
-    finally:
-        for server in made.values():
-            # A RabbitMQ's stop also ends the name server that was started with it.
-            with contextlib.suppress(AssertionError):
-                server.stop()
-
-
-def interleaved(chosen: argparse.Namespace, runs: dict) -> dict:
-    """`runs`: by name, how to start a run. Answers the medians by name."""
-    results = {name: [] for name in runs}
-    for _ in range(chosen.rounds):
-        for name, run in runs.items():
-            results[name].append(run().figures())
-    return {name: load.medians(figures) for name, figures in results.items()}
-
-
-def table(scenario: str, figures: dict, prefix: str, limits: dict) -> None:
-    """`limits`: by server, a text for the last column. Ours is the first."""
-    ours = next(iter(figures.values()))
-    for name, median in figures.items():
-        ratio = "" if name.startswith("warren") else number(ours["server_cpu_us"] / median["server_cpu_us"])
-        latencies = [number(median[f"{prefix}{part}_us"], 0) for part in ("p50", "p99")]
-        row(scenario, name, number(median["rate"], 0), *latencies, number(median["server_cpu_us"]), ratio,
-            limits.get(name, ""))
 
 
 def resp(chosen, directory) -> None:
@@ -157,38 +119,6 @@ def beside(chosen, directory) -> None:
           {"warren, everysec": f"p99 {share:.2f} of alone (<= 2)"})
 
 
-def checkpoint(chosen, directory) -> None:
-    """SETs over a million keys, with and without a checkpoint (BGSAVE) under way all the time."""
-    words = ["--command", "set", "--connections", 50, "--keys", KEY_COUNT]
-    made = {"warren, everysec": servers.Warren(directory / "checkpoint", amqp_port=0, http_port=0)}
-    if servers.Redis.is_installed():
-        made["redis, AOF everysec"] = servers.Redis(directory / "checkpoint-redis", appendfsync="everysec")
-    with started(made) as running:
-        for name, server in running.items():
-            load.resp(server, [*words, "--fill"], 1).figures()
-            alone, accompanied = [], []
-            for _ in range(chosen.rounds):
-                alone.append(load.resp(server, words, chosen.seconds).figures())
-                measured = load.resp(server, words, chosen.seconds)
-                saves_until(server, measured.process)
-                accompanied.append(measured.figures())
-            alone, accompanied = load.medians(alone), load.medians(accompanied)
-            share = accompanied["p999_us"] / alone["p999_us"]
-            table("SET p1, 1M keys", {name: alone}, "", {name: f"p99.9 {alone['p999_us']:.0f} us"})
-            limit = " (<= 3)" if name.startswith("warren") else ""
-            table("SET p1, 1M keys, beside BGSAVE", {name: accompanied}, "",
-                  {name: f"p99.9 {accompanied['p999_us']:.0f} us, {share:.2f} of alone{limit}"})
-
-
-def saves_until(server, process) -> None:
-    """One BGSAVE after the other until the process ends. A save under way is a refusal, and no harm."""
-    with socket.create_connection(("127.0.0.1", server.resp_port)) as connection:
-        while process.poll() is None:
-            connection.sendall(b"BGSAVE\r\n")
-            connection.recv(4096)
-            time.sleep(0.05)
-
-
 def start(chosen, directory) -> None:
     seconds, sizes = [], []
     for index in range(2 * chosen.rounds):
@@ -210,10 +140,10 @@ def start(chosen, directory) -> None:
 
 
 def main() -> None:
-    parts = {"resp": resp, "amqp": amqp, "confirms": confirms, "beside": beside, "checkpoint": checkpoint,
-             "start": start}
+    parts = {"resp": resp, "amqp": amqp, "confirms": confirms, "beside": beside, "checkpoint": checkpoints.keys,
+             "start": start, "large": checkpoints.large_objects}
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("parts", nargs="*", metavar="PART", help=", ".join(parts) + "; all of them if none is named")
+    parser.add_argument("parts", nargs="*", metavar="PART", help=", ".join(parts) + "; all but `large` if none is named")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=3)
     parser.add_argument("--directory", type=Path, default=REPOSITORY / "target", help="on the disk to be measured")
@@ -227,7 +157,7 @@ def main() -> None:
     print(f"medians of {chosen.rounds} rounds of {chosen.seconds:g} s\n")
     print(HEAD + "\n|" + "---|" * HEAD.count(" | ") + "---|")
     for name, part in parts.items():
-        if not chosen.parts or name in chosen.parts:
+        if name in chosen.parts or not chosen.parts and name != "large":
             with tempfile.TemporaryDirectory(prefix="bench-", dir=chosen.directory) as directory:
                 part(chosen, Path(directory))
 

@@ -3,6 +3,7 @@
 They are the servers of the tests' harness; this module adds the pinning and the choice of settings.
 """
 
+import contextlib
 import os
 import re
 import shutil
@@ -59,6 +60,20 @@ def amqp_servers(directory: Path) -> dict:
     if RabbitMQ.is_installed():
         made["rabbitmq"] = RabbitMQ(directory / "rabbitmq")
     return made
+
+
+@contextlib.contextmanager
+def started(made: dict):
+    """All of them run within it, and none behind it."""
+    try:
+        for server in made.values():
+            server.start()
+        yield made
+    finally:
+        for server in made.values():
+            # A RabbitMQ's stop also ends the name server that was started with it.
+            with contextlib.suppress(AssertionError):
+                server.stop()
 
 
 def missing() -> list[str]:

@@ -24,7 +24,7 @@ class Measures(threading.Thread):
     """Looks once a second, and prints the means of ten looks as a row."""
 
     columns = (
-        ("time", "s"), ("rss", "MB"), ("used", "MB"), ("fds", ""), ("threads", ""), ("log", "MB"), ("disk", "MB"),
+        ("time", "s"), ("rss", "MB"), ("huge", "MB"), ("used", "MB"), ("fds", ""), ("threads", ""), ("log", "MB"), ("disk", "MB"),
         ("commands", "/s"), ("confirms", "/s"), ("settled", "/s"), ("swollen", ""), ("saves", ""), ("cpu", "%"),
     )  # fmt: skip
 
@@ -54,6 +54,7 @@ class Measures(threading.Thread):
             {
                 "time": time.monotonic() - self.begun,
                 "rss": self.server.rss_bytes() / 1e6,
+                "huge": huge_bytes(process) / 1e6,
                 "used": facts["used_memory"] / 1e6,
                 "fds": len(os.listdir(process / "fd")),
                 "threads": len(os.listdir(process / "task")),
@@ -75,7 +76,7 @@ class Measures(threading.Thread):
         row |= {"time": last["time"], "saves": last["saves"]}
         for name in ("commands", "confirms", "settled", "cpu"):
             row[name] = (last[name] - before[name]) / (last["time"] - before["time"])
-        digits = {"rss": 1, "used": 1, "fds": 1, "log": 1, "disk": 1}
+        digits = {"rss": 1, "huge": 1, "used": 1, "fds": 1, "log": 1, "disk": 1}
         print("  ".join(f"{row[name]:>11.{digits.get(name, 0)}f}" for name, _ in self.columns), flush=True)
 
     def drift(self) -> list[str]:
@@ -85,7 +86,7 @@ class Measures(threading.Thread):
         first, last = steady[:quarter], steady[-quarter:]
         print(f"soak: drift: {RULE}")
         wrong = []
-        for name, slack in (("rss", 0), ("fds", DESCRIPTORS_SLACK), ("used", None), ("threads", None), ("disk", None)):
+        for name, slack in (("rss", 0), ("fds", DESCRIPTORS_SLACK), ("huge", None), ("used", None), ("threads", None), ("disk", None)):
             before, after = mean(first, name), mean(last, name)
             peaks = max(look[name] for look in first), max(look[name] for look in last)
             text = f"{name} {before:.1f} -> {after:.1f} ({after / before - 1:+.1%})"
@@ -101,6 +102,12 @@ class Measures(threading.Thread):
 
 def mean(looks: list[dict[str, float]], name: str) -> float:
     return sum(look[name] for look in looks) / len(looks)
+
+
+def huge_bytes(process: Path) -> int:
+    """What of the RSS lies in huge pages, which the kernel also makes of pages that were given back in part."""
+    lines = (process / "smaps_rollup").read_text().splitlines()
+    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("AnonHugePages:"))
 
 
 def disk_bytes(directory: Path) -> int:

@@ -23,9 +23,10 @@ impl Histogram {
         *self = Histogram::new();
     }
 
-    /// The lowest value of the bucket below which `share` of all values lie, in microseconds.
+    /// The lowest value of the bucket below which `share` of all values lie, in microseconds; of the highest
+    /// value's bucket for 1.
     pub fn micros(&self, share: f64) -> f64 {
-        let wanted = (self.total as f64 * share) as u64;
+        let wanted = ((self.total as f64 * share) as u64).min(self.total.saturating_sub(1));
         let mut seen = 0;
         for (index, count) in self.counts.iter().enumerate() {
             seen += count;

@@ -133,8 +133,8 @@ pub fn run(flags: &Flags) -> Result<(), String> {
             (true, true) => break,
         }
     }
-    let [p50, p99, p999] = [0.5, 0.99, 0.999].map(|share| latency.micros(share));
-    println!("{} p50_us={p50:.1} p99_us={p99:.1} p999_us={p999:.1}", meter.totals(count));
+    let [p50, p99, p999, max] = [0.5, 0.99, 0.999, 1.0].map(|share| latency.micros(share));
+    println!("{} p50_us={p50:.1} p99_us={p99:.1} p999_us={p999:.1} max_us={max:.1}", meter.totals(count));
     Ok(())
 }
 
