@@ -54,6 +54,7 @@ def compare(chosen, name: str, server, scenario: str, disturbed, prepare) -> Non
     for _ in range(chosen.rounds):
         for runs, has_checkpoints in ((alone, False), (accompanied, True)):
             prepare()
+            save(server)
             measured = load.resp(server, WORDS, chosen.seconds)
             with disturbed():
                 if has_checkpoints:
@@ -78,6 +79,23 @@ def saves_until(server, process) -> None:
             connection.sendall(b"BGSAVE\r\n")
             connection.recv(4096)
             time.sleep(0.05)
+
+
+def save(server) -> None:
+    """A whole checkpoint, so that none that is due of itself begins in the run."""
+    with socket.create_connection(("127.0.0.1", server.resp_port)) as connection:
+        while facts(connection)["rdb_bgsave_in_progress"] != "0":
+            time.sleep(0.1)
+        before = facts(connection)["rdb_saves"]
+        exchange(connection, encode("BGSAVE"), 1)
+        while facts(connection)["rdb_saves"] == before:
+            time.sleep(0.1)
+
+
+def facts(connection) -> dict[str, str]:
+    connection.sendall(encode("INFO", "persistence"))
+    received = connection.recv(1 << 16).decode()
+    return dict(line.split(":", 1) for line in received.split("\r\n") if ":" in line)
 
 
 def encode(*words) -> bytes:

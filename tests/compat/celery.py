@@ -1,4 +1,7 @@
-"""Celery's integration tests with a worker: AMQP as the broker, then Redis as the broker; results in Redis."""
+"""Celery's integration tests with a worker: AMQP as the broker, results in Redis.
+
+Redis as the broker needs Lua scripts (kombu's locks), which are not there yet: it runs only when it is named.
+"""
 
 from compat.pytest_suite import run_pytest
 from compat.suite import Counts, adapt, checkout, main, skipped_tests
@@ -21,7 +24,7 @@ def run(server, words: list[str]) -> Counts:
     counts = Counts()
     skips = [word for test in skipped_tests("celery") for word in ("--deselect", test)]
     for name, broker in brokers.items():
-        if set(words) & set(brokers) and name not in words:
+        if name not in (set(words) & set(brokers) or {"amqp"}):
             continue
         files = [file for file in words if file not in brokers] or FILES
         files = [file for file in files if name == "amqp" or file not in ONLY_AMQP]

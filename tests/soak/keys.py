@@ -2,6 +2,7 @@
 
 import random
 import socket
+import time
 
 from soak.load import Load
 
@@ -210,6 +211,9 @@ class Broadcasts(Load):
         if self.hearing is not None:
             self.hearing.close()
             self.hearing.connection_pool.disconnect()
+            # Another loop than the next one's may serve it: on a busy machine its end is seen later.
+            while self.client.pubsub_numpat():
+                time.sleep(0.01)
 
 
 class Visitors(Load):

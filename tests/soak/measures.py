@@ -89,7 +89,8 @@ class Measures(threading.Thread):
         for name, slack in (("rss", 0), ("fds", DESCRIPTORS_SLACK), ("huge", None), ("used", None), ("threads", None), ("disk", None)):
             before, after = mean(first, name), mean(last, name)
             peaks = max(look[name] for look in first), max(look[name] for look in last)
-            text = f"{name} {before:.1f} -> {after:.1f} ({after / before - 1:+.1%})"
+            change = after / before - 1 if before else 0
+            text = f"{name} {before:.1f} -> {after:.1f} ({change:+.1%})"
             text += f", highest {peaks[0]:.1f} -> {peaks[1]:.1f}"
             print(f"soak: {text}{' (not judged)' if slack is None else ''}")
             if slack is not None and abs(after - before) > max(slack, before * DRIFT_MAX):
