@@ -43,7 +43,7 @@ impl Cache {
     ) -> Cache {
         let mut keyspace = Keyspace::new(seed);
         // What the log brings back counts as used at the start.
-        keyspace.set_access_clock(started_at);
+        keyspace.set_access_time(started_at);
         let lookup = Lookup::new(tables);
         let shared = Shared {
             keyspace,
@@ -130,7 +130,7 @@ impl Cache {
     ) {
         let Some(mut session) = self.shared.sessions.take(peer) else { return };
         session.active_at = step.now;
-        self.shared.keyspace.set_access_clock(step.now);
+        self.shared.keyspace.set_access_time(step.now);
         let mut has_looked = false;
         for args in requests {
             if step.peers.is_ending(peer) {

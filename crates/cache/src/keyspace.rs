@@ -3,6 +3,7 @@
 //! Reads go anywhere through [`Keyspace::find`] and the typed getters; every change is an [`effects::Effect`],
 //! applied live, at recovery and by replicas through the same code. No replies, no sessions, no clock.
 
+pub mod access;
 pub mod codec;
 mod durable_hash;
 pub mod effects;
@@ -13,15 +14,18 @@ pub mod freeze;
 pub mod notices;
 pub mod string;
 pub mod table;
+pub mod usage;
 
 use crate::command::CommandError;
 use crate::values::{Hash, Limits, List, Set, SortedSet};
+use access::Access;
 use entry::Entry;
 use expires::Expires;
 use freeze::Freeze;
 use notices::Notices;
 use string::StringRef;
 use table::{Garbage, Slot, Table};
+use usage::{Usage, size_of};
 use warren_units::UnixMillis;
 use warren_units::bounds::DATABASE_COUNT;
 
@@ -46,6 +50,9 @@ impl Clone for Container {
 }
 
 pub type KeyEntry = Entry<Container>;
+
+/// Giving back the memory of a longer string is left to another thread.
+const LARGE_STRING_BYTES_MIN: usize = 1024 * 1024;
 
 /// The type of a value, as TYPE names it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -98,6 +105,8 @@ pub struct Database {
     pub expires: Expires,
     /// Its number in the frozen view; SWAPDB may have given it another one since.
     frozen_number: u8,
+    /// Keys and values, but for one that is being changed (see [`usage`]).
+    entries_bytes: usize,
 }
 
 /// All databases and what is known about who waits for changes in them.
@@ -111,8 +120,9 @@ pub struct Keyspace {
     garbage: Vec<KeyspaceGarbage>,
     /// What a checkpoint still needs of the state at its LSN.
     freeze: Freeze,
-    /// Seconds of engine time that new and used entries are stamped with; volatile.
-    access_clock: u32,
+    /// When and how often keys are used; volatile.
+    pub access: Access,
+    usage: Usage,
     /// Counts changes, so that a step knows whether it made any.
     pub change_count: u64,
     /// Database and hash of keys that come next; empty between two calls of the engine.
@@ -128,16 +138,24 @@ pub enum KeyspaceGarbage {
 impl Keyspace {
     /// An empty keyspace; `seed` keys all its hashes.
     pub fn new(seed: u64) -> Keyspace {
-        let database =
-            |number| Database { table: Table::new(seed), expires: Expires::default(), frozen_number: number };
+        let database = |number| Database {
+            table: Table::new(seed),
+            expires: Expires::default(),
+            frozen_number: number,
+            entries_bytes: 0,
+        };
+        let databases: Vec<Database> = (0..DATABASE_COUNT as u8).map(database).collect();
+        let mut usage = Usage::default();
+        usage.tables_changed(0, databases.iter().map(Database::tables_bytes).sum());
         Keyspace {
-            databases: (0..DATABASE_COUNT as u8).map(database).collect(),
+            databases,
             seed,
             limits: Limits { hash_seed: seed, ..Limits::default() },
             notices: Notices::default(),
             garbage: Vec::new(),
             freeze: Freeze::default(),
-            access_clock: 0,
+            access: Access::new(seed),
+            usage,
             change_count: 0,
             announced: Vec::new(),
         }
@@ -152,11 +170,6 @@ impl Keyspace {
         &self.databases[database as usize]
     }
 
-    #[inline]
-    pub(crate) fn database_mut(&mut self, database: u8) -> &mut Database {
-        &mut self.databases[database as usize]
-    }
-
     /// Looks a key up, expired or not.
     #[inline]
     pub fn find<'a>(&self, database: u8, key: &'a [u8]) -> Place<'a> {
@@ -169,7 +182,6 @@ impl Keyspace {
     /// has expired; such a one is not marked.
     #[inline]
     pub fn find_and_touch<'a>(&mut self, database: u8, key: &'a [u8], now: UnixMillis) -> (Place<'a>, bool) {
-        let clock = self.access_clock;
         let table = &mut self.databases[database as usize].table;
         let hash = table.hash(key);
         let Some((slot, entry)) = table.find_mut(hash, key) else {
@@ -177,7 +189,7 @@ impl Keyspace {
         };
         let is_expired = entry.expire_at().is_some_and(|deadline| deadline <= now);
         if !is_expired {
-            entry.set_access_clock(clock);
+            self.access.mark(entry);
         }
         (Place { database, key, hash, slot: Some(slot) }, is_expired)
     }
@@ -209,8 +221,10 @@ impl Keyspace {
     /// The entry at a place, for a change.
     #[inline]
     pub(crate) fn entry_mut(&mut self, place: Place<'_>) -> Option<&mut KeyEntry> {
+        let slot = place.slot?;
+        self.open(place, slot);
         let database = &mut self.databases[place.database as usize];
-        let entry = database.table.get_mut(place.slot?);
+        let entry = database.table.get_mut(slot);
         self.freeze.before_change(database.frozen_number, entry);
         Some(entry)
     }
@@ -279,67 +293,87 @@ impl Keyspace {
         !self.garbage.is_empty()
     }
 
-    /// What `touch` stamps entries with from now on.
-    pub fn set_access_clock(&mut self, now: UnixMillis) {
-        self.access_clock = (now.0 / 1000) as u32;
+    /// The time of uses from now on.
+    pub fn set_access_time(&mut self, now: UnixMillis) {
+        self.access.set_now(now);
     }
 
-    /// Marks the entry at a place as just used. Not a change: access clocks are volatile.
+    /// Marks the entry at a place as just used. Not a change: uses are volatile.
     #[inline]
     pub fn touch(&mut self, place: Place<'_>) {
         if let Some(slot) = place.slot {
             let table = &mut self.databases[place.database as usize].table;
-            table.get_mut(slot).set_access_clock(self.access_clock);
+            self.access.mark(table.get_mut(slot));
         }
-    }
-
-    /// For how many seconds an entry has not been used, as far as is known since the start.
-    pub fn idle_seconds(&self, entry: &KeyEntry) -> u32 {
-        self.access_clock.saturating_sub(entry.access_clock())
     }
 
     // What follows is the one mutation path: only effects call it.
 
     /// Puts an entry at a place, over the one that is there.
     pub(crate) fn put(&mut self, place: Place<'_>, mut entry: KeyEntry) {
-        entry.set_access_clock(self.access_clock);
+        self.settle();
         self.freeze.mark_new(&mut entry);
         let database = &mut self.databases[place.database as usize];
         let deadline = entry.expire_at();
+        let tables_bytes = database.tables_bytes();
+        let bytes = size_of(&entry);
         if let Some(slot) = place.slot {
+            self.access.mark_replacing(&mut entry, database.table.get(slot));
             let mut old = database.table.replace(slot, entry);
+            let old_bytes = size_of(&old);
+            self.usage.subtract(database, old_bytes);
             self.freeze.before_change(database.frozen_number, &mut old);
             let old_deadline = old.expire_at();
             database.expires.change(place.hash, old_deadline, deadline);
+            self.usage.add(database, bytes);
+            self.usage.tables_changed(tables_bytes, database.tables_bytes());
             self.discard(old);
         } else {
+            self.access.mark_new(&mut entry);
             database.table.insert(place.hash, entry);
             database.expires.change(place.hash, None, deadline);
+            self.usage.add(database, bytes);
+            self.usage.tables_changed(tables_bytes, database.tables_bytes());
         }
         self.changed(place);
     }
 
     /// Takes the entry at a place out.
     pub(crate) fn take(&mut self, place: Place<'_>) -> Option<KeyEntry> {
+        let slot = place.slot?;
+        self.settle();
         let database = &mut self.databases[place.database as usize];
-        let mut entry = database.table.remove(place.slot?);
+        let tables_bytes = database.tables_bytes();
+        let mut entry = database.table.remove(slot);
+        self.usage.subtract(database, size_of(&entry));
         self.freeze.before_change(database.frozen_number, &mut entry);
         database.expires.change(place.hash, entry.expire_at(), None);
+        self.usage.tables_changed(tables_bytes, database.tables_bytes());
         self.changed(place);
         Some(entry)
     }
 
     /// Sets or clears the deadline of the key at a place.
     pub(crate) fn set_deadline(&mut self, place: Place<'_>, deadline: Option<UnixMillis>) {
-        let database = &mut self.databases[place.database as usize];
-        let Some(slot) = place.slot else { return };
-        let entry = database.table.get_mut(slot);
+        let Some(entry) = self.entry(place) else { return };
         let old = entry.expire_at();
-        if old != deadline {
-            self.freeze.before_change(database.frozen_number, entry);
+        if old != deadline
+            && let Some(entry) = self.entry_mut(place)
+        {
             entry.set_expire_at(deadline);
+            let database = &mut self.databases[place.database as usize];
+            let tables_bytes = database.tables_bytes();
             database.expires.change(place.hash, old, deadline);
+            self.usage.tables_changed(tables_bytes, database.tables_bytes());
         }
+    }
+
+    /// A row of the deadlines has no key any more.
+    pub(crate) fn forget_deadline(&mut self, database: u8, hash: u64, deadline: UnixMillis) {
+        let database = &mut self.databases[database as usize];
+        let tables_bytes = database.tables_bytes();
+        database.expires.change(hash, Some(deadline), None);
+        self.usage.tables_changed(tables_bytes, database.tables_bytes());
     }
 
     /// The container at a place for a change; made empty by `make` where there is no key.
@@ -349,16 +383,25 @@ impl Keyspace {
         make: impl FnOnce() -> Container,
     ) -> &mut Container {
         self.changed(place);
-        let database = &mut self.databases[place.database as usize];
         let slot = match place.slot {
-            Some(slot) => slot,
+            Some(slot) => {
+                self.open(place, slot);
+                slot
+            }
             None => {
+                self.settle();
                 let mut entry = Entry::new_container(place.key, make());
-                entry.set_access_clock(self.access_clock);
+                self.access.mark_new(&mut entry);
                 self.freeze.mark_new(&mut entry);
-                database.table.insert(place.hash, entry)
+                let database = &mut self.databases[place.database as usize];
+                let tables_bytes = database.tables_bytes();
+                let slot = database.table.insert(place.hash, entry);
+                self.usage.tables_changed(tables_bytes, database.tables_bytes());
+                self.usage.open_new(place, slot);
+                slot
             }
         };
+        let database = &mut self.databases[place.database as usize];
         let entry = database.table.get_mut(slot);
         self.freeze.before_change(database.frozen_number, entry);
         entry.container_mut().expect("an effect meets the type it was decided for")
@@ -387,15 +430,20 @@ impl Keyspace {
 
     /// FLUSHDB: the old table becomes garbage.
     pub(crate) fn flush(&mut self, database: u8) {
+        self.settle();
         let old = &mut self.databases[database as usize];
+        self.usage.subtract(old, old.entries_bytes);
+        let tables_bytes = old.tables_bytes();
         self.notices.database_changed(database, |key| old.table.find(old.table.hash(key), key).is_some());
         let table = old.table.clear();
         self.garbage.extend(self.freeze.keep_table(old.frozen_number, table).map(KeyspaceGarbage::Table));
         old.expires = Expires::default();
+        self.usage.tables_changed(tables_bytes, old.tables_bytes());
         self.change_count += 1;
     }
 
     pub(crate) fn swap(&mut self, first: u8, second: u8) {
+        self.settle();
         self.databases.swap(first as usize, second as usize);
         self.change_count += 1;
         let [one, other] = [first, second].map(|database| &self.databases[database as usize].table);
@@ -417,7 +465,7 @@ impl Keyspace {
 
 fn is_large(entry: &KeyEntry) -> bool {
     match entry.container() {
-        None => false,
+        None => entry.memory_size_bytes() >= LARGE_STRING_BYTES_MIN,
         Some(Container::List(list)) => list.len() > 64,
         Some(Container::Hash(hash)) => hash.len() > 64,
         Some(Container::Set(set)) => set.len() > 64,

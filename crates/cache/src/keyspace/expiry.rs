@@ -26,7 +26,7 @@ pub fn expire_due(shared: &mut Shared, step: &mut Step<'_>, limit: usize) -> boo
             let table = &keyspace.database(database).table;
             let slot = table.find_by(hash, |entry| entry.expire_at() == Some(deadline));
             let Some(slot) = slot else {
-                keyspace.database_mut(database).expires.change(hash, Some(deadline), None);
+                keyspace.forget_deadline(database, hash, deadline);
                 continue;
             };
             let key = table.get(slot).key().to_vec();

@@ -285,6 +285,7 @@ impl<C> Table<C> {
     }
 
     /// Memory of the buckets, without that of the entries and of the few child buckets.
+    #[inline]
     pub fn memory_size_bytes(&self) -> usize {
         self.current.memory_size_bytes() + self.old.memory_size_bytes()
     }

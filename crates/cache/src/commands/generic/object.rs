@@ -110,7 +110,7 @@ fn idletime(context: &mut Context<'_, '_>, args: Args<'_>) -> Result<(), Command
     let place = context.peek(context.session.database, args.get(2));
     let keyspace = &context.shared.keyspace;
     match keyspace.entry(place) {
-        Some(entry) => context.reply.integer(i64::from(keyspace.idle_seconds(entry))),
+        Some(entry) => context.reply.integer(i64::from(keyspace.access.idle_seconds(entry))),
         None => context.reply.null(),
     }
     Ok(())

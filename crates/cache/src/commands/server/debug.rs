@@ -76,7 +76,7 @@ fn describe_object(context: &mut Context<'_, '_>, args: Args<'_>) -> Result<(), 
     let line = format!(
         "Value at:0x0 refcount:1 encoding:{} serializedlength:{} lru:0 lru_seconds_idle:0",
         encoding_name(entry),
-        super::memory::size_of(entry)
+        crate::keyspace::usage::size_of(entry)
     );
     context.reply.simple(&line);
     Ok(())

@@ -3,7 +3,7 @@
 use crate::command::{Carrier, CommandError, CommandSpec, Flags, Group, Keys};
 use crate::commands::help;
 use crate::context::Context;
-use crate::keyspace::{Container, KeyEntry};
+use crate::keyspace::usage::size_of;
 use crate::parse::{is_option, need_integer};
 use warren_resp::Args;
 use warren_units::bounds::DATABASE_COUNT;
@@ -97,18 +97,6 @@ fn usage(context: &mut Context<'_, '_>, args: Args<'_>) -> Result<(), CommandErr
         None => context.reply.null(),
     }
     Ok(())
-}
-
-/// Bytes that a key and its value take.
-pub fn size_of(entry: &KeyEntry) -> usize {
-    let container = match entry.container() {
-        None => 0,
-        Some(Container::List(list)) => list.memory_size_bytes(),
-        Some(Container::Hash(hash)) => hash.memory_size_bytes(),
-        Some(Container::Set(set)) => set.memory_size_bytes(),
-        Some(Container::SortedSet(sorted_set)) => sorted_set.memory_size_bytes(),
-    };
-    entry.memory_size_bytes() + container
 }
 
 fn stats(context: &mut Context<'_, '_>, _: Args<'_>) -> Result<(), CommandError> {

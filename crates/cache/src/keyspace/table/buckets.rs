@@ -12,13 +12,16 @@ pub struct Buckets<C> {
     /// Segments not there are empty slices.
     segments: Vec<Box<[Bucket<C>]>>,
     count: usize,
+    /// Buckets of the segments that are there.
+    allocated_count: usize,
 }
 
 impl<C> Buckets<C> {
     /// An array of `count` empty buckets: a power of two, or none.
     pub fn new(count: usize) -> Buckets<C> {
         let segment_count = count.div_ceil(SEGMENT_BUCKET_COUNT);
-        Buckets { segments: std::iter::repeat_with(Box::default).take(segment_count).collect(), count }
+        let segments = std::iter::repeat_with(Box::default).take(segment_count).collect();
+        Buckets { segments, count, allocated_count: 0 }
     }
 
     #[inline]
@@ -48,6 +51,7 @@ impl<C> Buckets<C> {
         if segment.is_empty() {
             let count = self.count.min(SEGMENT_BUCKET_COUNT);
             *segment = std::iter::repeat_with(|| Bucket::EMPTY).take(count).collect();
+            self.allocated_count += count;
         }
         &mut segment[index % SEGMENT_BUCKET_COUNT]
     }
@@ -70,12 +74,14 @@ impl<C> Buckets<C> {
     /// Frees the segment that ends at `index`, if one does; its buckets are empty.
     pub fn free_before(&mut self, index: usize) {
         if index.is_multiple_of(SEGMENT_BUCKET_COUNT) {
-            self.segments[index / SEGMENT_BUCKET_COUNT - 1] = Box::default();
+            let freed = std::mem::take(&mut self.segments[index / SEGMENT_BUCKET_COUNT - 1]);
+            self.allocated_count -= freed.len();
         }
     }
 
+    #[inline]
     pub fn memory_size_bytes(&self) -> usize {
-        let buckets: usize = self.segments.iter().map(|segment| segment.len()).sum();
-        buckets * size_of::<Bucket<C>>() + self.segments.capacity() * size_of::<Box<[Bucket<C>]>>()
+        self.allocated_count * size_of::<Bucket<C>>()
+            + self.segments.capacity() * size_of::<Box<[Bucket<C>]>>()
     }
 }
