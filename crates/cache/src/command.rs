@@ -211,6 +211,10 @@ impl CommandError {
     pub const LOG_IS_FULL: CommandError =
         CommandError::fixed("MISCONF Errors writing to the AOF file: No space left on device");
 
+    /// More is held than `maxmemory` allows, and no key may go.
+    pub const OUT_OF_MEMORY: CommandError =
+        CommandError::fixed("OOM command not allowed when used memory > 'maxmemory'.");
+
     pub fn wrong_arity(name: &str) -> CommandError {
         CommandError::from(format!("ERR wrong number of arguments for '{name}' command"))
     }

@@ -3,6 +3,7 @@
 use crate::blocking::{self, Deadlines};
 use crate::command::CommandError;
 use crate::commands::connection::client::pause::Pause;
+use crate::eviction::Eviction;
 use crate::host::Host;
 use crate::keyspace::effects::Effect;
 use crate::keyspace::effects::key::Delete;
@@ -27,6 +28,7 @@ pub struct Shared {
     pub settings: Settings,
     pub statistics: Statistics,
     pub random: Random,
+    pub eviction: Eviction,
     pub lookup: Lookup,
     pub started_at: UnixMillis,
     /// The newest record that changed the keyspace: what a reply may have seen.
@@ -61,11 +63,13 @@ impl Shared {
         self.refresh_process = Some(refresh);
     }
 
-    /// Brings [`Shared::process`] up to date.
+    /// Brings [`Shared::process`] up to date, and the peak of what the keyspace holds.
     pub fn refresh_process(&mut self) {
         if let Some(refresh) = &mut self.refresh_process {
             refresh(&mut self.process);
         }
+        let peak = &mut self.statistics.peak_memory_bytes;
+        *peak = (*peak).max(self.keyspace.used_bytes() as u64);
     }
 
     /// A client has gone, or has been cut off: what it waited for, watched and was subscribed to is forgotten.

@@ -5,6 +5,7 @@ use crate::blocking::{self, Deadlines};
 use crate::command::{Carrier, CommandError, CommandSpec, Flags};
 use crate::commands::transactions::multi;
 use crate::context::{Context, Shared};
+use crate::eviction::{self, Eviction};
 use crate::host::Host;
 use crate::keyspace::Keyspace;
 use crate::lookup::{Lookup, Row};
@@ -45,13 +46,14 @@ impl Cache {
         // What the log brings back counts as used at the start.
         keyspace.set_access_time(started_at);
         let lookup = Lookup::new(tables);
-        let shared = Shared {
+        let mut shared = Shared {
             keyspace,
             sessions: Sessions::default(),
             pubsub: PubSub::default(),
             settings,
             statistics: Statistics::new(lookup.count()),
             random: Random::new(seed),
+            eviction: Eviction::new(seed),
             lookup,
             started_at,
             last_change: Lsn::NONE,
@@ -67,6 +69,7 @@ impl Cache {
             expires_actively: true,
             pause: None,
         };
+        shared.eviction_settings_changed();
         Cache { shared, next_client_id: 1 }
     }
 
@@ -140,6 +143,9 @@ impl Cache {
                 session.waiting_requests.push_back(args.to_owned());
                 continue;
             }
+            if self.shared.settings.eviction.memory_bytes_max > 0 {
+                self.make_room(step);
+            }
             self.run_one(step, host, &mut session, args, rope);
             has_looked |= session.last_command.is_none_or(Row::looks_at_state);
             if self.shared.keyspace.notices.has_ready() {
@@ -163,6 +169,15 @@ impl Cache {
     /// Sets what a reply may have seen, after replay.
     pub fn set_last_change(&mut self, lsn: Lsn) {
         self.shared.last_change = lsn;
+    }
+
+    /// Evicts keys where the keyspace holds more than it may, in a record of their own. Nothing is evicted while
+    /// clients are paused.
+    fn make_room(&mut self, step: &mut Step<'_>) {
+        if self.shared.pause_end().is_none_or(|end| end <= step.now) {
+            eviction::make_room(&mut self.shared, step);
+            self.finish_step(step);
+        }
     }
 
     #[inline]
@@ -328,15 +343,19 @@ impl Cache {
             && self.shared.pause_end().is_none_or(|end| end <= step.now)
             && crate::keyspace::expiry::expire_due(&mut self.shared, step, limit);
         self.finish_step(step);
+        if self.shared.can_evict() {
+            self.make_room(step);
+        }
         more
     }
 
     /// When `tick` has something to do next.
     pub fn next_deadline(&self) -> Option<UnixMillis> {
         let expiry = self.shared.keyspace.next_due().filter(|_| self.shared.expires_actively);
-        // Nothing expires while clients are paused.
-        let expiry = expiry.map(|due| self.shared.pause_end().map_or(due, |end| end.max(due)));
-        expiry.into_iter().chain(self.shared.deadlines.next()).min()
+        let eviction = self.shared.can_evict().then_some(UnixMillis(0));
+        // Nothing expires or is evicted while clients are paused.
+        let after_pause = |due: UnixMillis| self.shared.pause_end().map_or(due, |end| end.max(due));
+        expiry.into_iter().chain(eviction).map(after_pause).chain(self.shared.deadlines.next()).min()
     }
 }
 
@@ -381,6 +400,9 @@ impl Context<'_, '_> {
             let error = CommandError::fixed("NOAUTH Authentication required.");
             return Err(self.refuse(args, error));
         }
+        if self.shared.eviction.is_out_of_memory() && self.needs_memory(row) {
+            return Err(self.refuse(args, CommandError::OUT_OF_MEMORY));
+        }
         if self.session.subscription_count > 0 && self.session.protocol == Protocol::Resp2 {
             self.need_subscriber_command(row)?;
         }
@@ -397,6 +419,18 @@ impl Context<'_, '_> {
             return self.queue(row, args);
         }
         self.call(row, args)
+    }
+
+    /// Whether the command may make the keyspace larger. Inside MULTI every queued command takes memory; EXEC does
+    /// where one of its commands does.
+    fn needs_memory(&self, row: Row) -> bool {
+        match &self.session.transaction {
+            Some(transaction) if row.spec.name == "exec" => {
+                multi::grows_keyspace(&self.shared.lookup, &transaction.queued)
+            }
+            Some(_) if !row.spec.flags.has(Flags::NOT_QUEUED) => true,
+            _ => row.grows_keyspace(),
+        }
     }
 
     /// A request is refused before it runs: an open transaction is lost with it.

@@ -11,6 +11,7 @@ pub mod command;
 pub mod commands;
 pub mod context;
 pub mod dispatch;
+pub mod eviction;
 pub mod geohash;
 pub mod glob;
 pub mod host;

@@ -1,6 +1,6 @@
 //! From a command's name to its row, in any case, in a few nanoseconds.
 
-use crate::command::{Carrier, CommandSpec, Group};
+use crate::command::{Carrier, CommandSpec, Flags, Group};
 use std::borrow::Cow;
 
 /// Open addressing over the fixed set of names; at most a quarter full.
@@ -35,6 +35,12 @@ impl Row {
     #[inline]
     pub fn looks_at_state(self) -> bool {
         self.spec.group != Group::Connection || self.container.is_some()
+    }
+
+    /// Whether the command may make the keyspace larger. What goes to the broker is not kept in it.
+    #[inline]
+    pub fn grows_keyspace(self) -> bool {
+        self.spec.flags.has(Flags::DENYOOM) && !matches!(self.spec.carrier, Carrier::Host(_))
     }
 
     /// The subcommands, each with its number; empty where the command is no container.

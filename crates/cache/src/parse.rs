@@ -160,6 +160,24 @@ fn without_trailing_zeros(number: &str) -> &str {
     if number.contains('.') { number.trim_end_matches('0').trim_end_matches('.') } else { number }
 }
 
+/// Bytes, as settings give them: `100`, `2mb` (1024²), `1m` (1000²)…
+pub fn memory_size(text: &str) -> Option<u64> {
+    let text = text.to_lowercase();
+    let digits = text.find(|letter: char| !letter.is_ascii_digit()).unwrap_or(text.len());
+    let (number, unit) = text.split_at(digits);
+    let factor: u64 = match unit {
+        "" | "b" => 1,
+        "k" => 1000,
+        "kb" => 1 << 10,
+        "m" => 1_000_000,
+        "mb" => 1 << 20,
+        "g" => 1_000_000_000,
+        "gb" => 1 << 30,
+        _ => return None,
+    };
+    number.parse::<u64>().ok()?.checked_mul(factor)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -212,5 +230,21 @@ mod tests {
         assert_eq!(float(b"1e400"), None);
         assert_eq!(float(b"1e-400"), None);
         assert_eq!(float(b"0e5"), Some(0.0));
+    }
+
+    #[test]
+    fn memory_values() {
+        for (text, expected) in [
+            ("0", Some(0)),
+            ("1k", Some(1000)),
+            ("1KB", Some(1024)),
+            ("2gb", Some(2 << 30)),
+            ("-1", None),
+            ("x", None),
+            ("", None),
+            ("99999999999gb", None),
+        ] {
+            assert_eq!(memory_size(text), expected, "{text}");
+        }
     }
 }

@@ -28,7 +28,7 @@ pub struct ProcessFacts {
     pub operating_system: String,
     pub io_thread_count: usize,
     /// Bytes handed out by the allocator.
-    pub used_memory_bytes: u64,
+    pub allocated_memory_bytes: u64,
     pub peak_memory_bytes: u64,
     pub resident_memory_bytes: u64,
     pub total_system_memory_bytes: u64,

@@ -1,5 +1,6 @@
 //! The cache's settings. CONFIG GET and SET reach them by name; the server sets them at the start.
 
+use crate::eviction::EvictionSettings;
 use std::collections::BTreeMap;
 
 /// When a reply may leave.
@@ -40,8 +41,8 @@ pub struct Settings {
     pub password: Vec<u8>,
     /// The port clients see in INFO.
     pub port: u16,
-    /// `maxmemory` in bytes, 0: no limit.
-    pub memory_bytes_max: u64,
+    /// `maxmemory` and what belongs to it.
+    pub eviction: EvictionSettings,
     /// `client-output-buffer-limit pubsub`: a subscriber that leaves more than this unread is disconnected.
     pub subscriber_pending_bytes_max: u64,
     /// Parameters of Redis without a counterpart here, as CONFIG SET left them.
@@ -54,7 +55,7 @@ impl Default for Settings {
             append_fsync: AppendFsync::EverySecond,
             password: Vec::new(),
             port: 6379,
-            memory_bytes_max: 0,
+            eviction: EvictionSettings::default(),
             subscriber_pending_bytes_max: 32 * 1024 * 1024,
             kept: BTreeMap::new(),
         }

@@ -13,7 +13,10 @@ pub struct Statistics {
     pub keyspace_hits: u64,
     pub keyspace_misses: u64,
     pub expired_keys: u64,
+    pub evicted_keys: u64,
     pub error_replies: u64,
+    /// The most that the keyspace was seen to hold; no reset forgets it.
+    pub peak_memory_bytes: u64,
     /// By the number of the command's row.
     pub commands: Vec<CommandCounts>,
     /// Error replies by their code, e.g. `WRONGTYPE`.
@@ -38,7 +41,8 @@ impl Statistics {
 
     /// CONFIG RESETSTAT.
     pub fn reset(&mut self) {
-        *self = Statistics::new(self.commands.len());
+        let peak_memory_bytes = self.peak_memory_bytes;
+        *self = Statistics { peak_memory_bytes, ..Statistics::new(self.commands.len()) };
     }
 
     /// An error reply with this text.

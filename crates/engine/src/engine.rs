@@ -229,6 +229,11 @@ impl Engine {
         self.batch.size()
     }
 
+    /// The records that [`Engine::take_batch`] would take.
+    pub fn batch(&self) -> &Batch {
+        &self.batch
+    }
+
     /// The records since the last call, if there are any, to be written to the log.
     pub fn take_batch(&mut self) -> Option<Batch> {
         (!self.batch.is_empty()).then(|| self.batch.take())

@@ -44,8 +44,9 @@ pub fn facts(settings: &Settings, loop_count: usize, core: &Core) -> (ProcessFac
 fn refresh(facts: &mut ProcessFacts, log: &Log, checkpoints: &Checkpoints) {
     // The allocator's figures are those of the last epoch. What cannot be read is shown as it was.
     let _ = epoch::advance();
-    facts.used_memory_bytes = stats::allocated::read().map_or(facts.used_memory_bytes, |size| size as u64);
-    facts.peak_memory_bytes = facts.peak_memory_bytes.max(facts.used_memory_bytes);
+    facts.allocated_memory_bytes =
+        stats::allocated::read().map_or(facts.allocated_memory_bytes, |size| size as u64);
+    facts.peak_memory_bytes = facts.peak_memory_bytes.max(facts.allocated_memory_bytes);
     facts.resident_memory_bytes = resident_memory_bytes().unwrap_or(facts.resident_memory_bytes);
     if let Some((user, system)) = cpu_seconds() {
         (facts.cpu_user_seconds, facts.cpu_system_seconds) = (user, system);

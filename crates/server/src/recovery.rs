@@ -58,6 +58,7 @@ fn engine_settings(settings: &Settings, loop_count: usize) -> warren_engine::Set
         append_fsync: settings.append_fsync,
         password: settings.password.clone().into_bytes(),
         port: settings.resp_port,
+        eviction: settings.eviction,
         ..Default::default()
     };
     let broker = warren_engine::broker::Settings {

@@ -7,6 +7,9 @@ use serde::Deserialize;
 use std::net::IpAddr;
 use std::path::PathBuf;
 use warren_engine::broker::ConfirmLevel;
+use warren_engine::cache::eviction::EvictionSettings;
+use warren_engine::cache::eviction::policy::{POLICY_NAMES, Policy};
+use warren_engine::cache::parse::memory_size;
 use warren_engine::cache::settings::AppendFsync;
 use warren_units::bounds::BODY_MEMORY_BYTES;
 
@@ -50,6 +53,24 @@ pub struct Flags {
     /// How sockets are driven.
     #[arg(long, env = "WARREN_IO_DRIVER", value_name = "auto|uring|epoll")]
     io_driver: Option<String>,
+    /// Memory for keys and values, e.g. 512mb; past it keys are evicted, or writes refused (0: no limit).
+    #[arg(long, env = "WARREN_MAXMEMORY", value_name = "SIZE")]
+    maxmemory: Option<String>,
+    /// Which keys are evicted (noeviction): allkeys-lru, volatile-ttl...
+    #[arg(long, env = "WARREN_MAXMEMORY_POLICY", value_name = "POLICY")]
+    maxmemory_policy: Option<String>,
+    /// Keys that one look for the next to evict compares (5).
+    #[arg(long, env = "WARREN_MAXMEMORY_SAMPLES", value_name = "N")]
+    maxmemory_samples: Option<usize>,
+    /// How much of its time the server gives to eviction, from 0 to 100 (10).
+    #[arg(long, env = "WARREN_MAXMEMORY_EVICTION_TENACITY", value_name = "N")]
+    maxmemory_eviction_tenacity: Option<u32>,
+    /// How many uses it takes to raise a key's count, under an LFU policy (10).
+    #[arg(long, env = "WARREN_LFU_LOG_FACTOR", value_name = "N")]
+    lfu_log_factor: Option<u32>,
+    /// Minutes without use after which a key's count falls by one, under an LFU policy (1).
+    #[arg(long, env = "WARREN_LFU_DECAY_TIME", value_name = "MINUTES")]
+    lfu_decay_time: Option<u32>,
     /// Password that RESP clients must give with AUTH.
     #[arg(long, env = "WARREN_REQUIREPASS", value_name = "PASSWORD")]
     requirepass: Option<String>,
@@ -75,6 +96,7 @@ pub struct Settings {
     pub publisher_confirms: ConfirmLevel,
     pub body_memory_bytes: u64,
     pub io_driver: DriverChoice,
+    pub eviction: EvictionSettings,
     pub password: String,
     pub segment_size_bytes: u64,
     /// The file that was read, if one was.
@@ -88,6 +110,7 @@ impl Flags {
     /// One line for the operator: which setting, and what is wrong with it.
     pub fn decide(self) -> Result<Settings, String> {
         let (config_file, file) = read_file(self.config.as_ref())?;
+        let eviction = self.eviction(&file)?;
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let append_fsync = self.appendfsync.or(file.appendfsync).unwrap_or_else(|| "everysec".to_owned());
         let confirms =
@@ -109,7 +132,7 @@ impl Flags {
             },
             body_memory_bytes: match self.body_memory.or(file.body_memory) {
                 None => BODY_MEMORY_BYTES,
-                Some(size) => size_bytes(&size)
+                Some(size) => memory_size(&size)
                     .ok_or_else(|| unknown("body-memory", &size, "a number with b, kb, mb or gb"))?,
             },
             io_driver: match driver.as_str() {
@@ -118,29 +141,39 @@ impl Flags {
                 "epoll" => DriverChoice::Epoll,
                 _ => return Err(unknown("io-driver", &driver, "auto, uring or epoll")),
             },
+            eviction,
             password: self.requirepass.or(file.requirepass).unwrap_or_default(),
             segment_size_bytes: match self.segment_size.or(file.segment_size) {
                 None => SEGMENT_SIZE_BYTES_DEFAULT,
-                Some(text) => size_bytes(&text)
+                Some(text) => memory_size(&text)
                     .filter(|size| SEGMENT_SIZES_BYTES.contains(size))
                     .ok_or_else(|| unknown("segment-size", &text, "a size from 1mb to 1gb"))?,
             },
             config_file,
         })
     }
-}
 
-/// `256mb`, in Redis's units: powers of 1024.
-fn size_bytes(text: &str) -> Option<u64> {
-    let digits = text.trim_end_matches(|letter: char| letter.is_ascii_alphabetic());
-    let factor: u64 = match text[digits.len()..].to_ascii_lowercase().as_str() {
-        "" | "b" => 1,
-        "kb" => 1 << 10,
-        "mb" => 1 << 20,
-        "gb" => 1 << 30,
-        _ => return None,
-    };
-    digits.parse::<u64>().ok()?.checked_mul(factor)
+    fn eviction(&self, file: &Flags) -> Result<EvictionSettings, String> {
+        let mut eviction = EvictionSettings::default();
+        if let Some(size) = self.maxmemory.as_ref().or(file.maxmemory.as_ref()) {
+            eviction.memory_bytes_max = memory_size(size)
+                .ok_or_else(|| unknown("maxmemory", size, "a number with b, kb, mb or gb"))?;
+        }
+        if let Some(name) = self.maxmemory_policy.as_ref().or(file.maxmemory_policy.as_ref()) {
+            eviction.policy = Policy::find(name).ok_or_else(|| {
+                unknown("maxmemory-policy", name, &format!("one of {}", POLICY_NAMES.join(", ")))
+            })?;
+        }
+        let samples = self.maxmemory_samples.or(file.maxmemory_samples);
+        eviction.sample_count = samples.unwrap_or(eviction.sample_count).max(1);
+        let tenacity = self.maxmemory_eviction_tenacity.or(file.maxmemory_eviction_tenacity);
+        eviction.tenacity = tenacity.unwrap_or(eviction.tenacity).min(100);
+        let counting = &mut eviction.counting;
+        counting.log_factor = self.lfu_log_factor.or(file.lfu_log_factor).unwrap_or(counting.log_factor);
+        counting.decay_minutes =
+            self.lfu_decay_time.or(file.lfu_decay_time).unwrap_or(counting.decay_minutes);
+        Ok(eviction)
+    }
 }
 
 fn unknown(setting: &str, value: &str, known: &str) -> String {
@@ -167,15 +200,6 @@ mod tests {
     use super::*;
 
     #[test]
-    fn sizes_have_units() {
-        let sizes = [("4mb", Some(4 << 20)), ("10", Some(10)), ("1KB", Some(1024)), ("2gb", Some(2 << 30))];
-        let wrong = [("", None), ("mb", None), ("4tb", None), ("-1", None), ("99999999999gb", None)];
-        for (text, size) in sizes.into_iter().chain(wrong) {
-            assert_eq!(size_bytes(text), size, "{text}");
-        }
-    }
-
-    #[test]
     fn a_flag_wins_over_the_file_and_the_file_over_the_default() {
         let directory = std::env::temp_dir().join(format!("warren-settings-{}", std::process::id()));
         std::fs::create_dir_all(&directory).unwrap();
@@ -186,6 +210,13 @@ mod tests {
         assert_eq!((settings.resp_port, settings.amqp_port, settings.http_port), (8000, 7001, 15672));
         assert_eq!(settings.append_fsync, AppendFsync::Always);
         assert_eq!(settings.config_file, Some(path.clone()));
+        std::fs::write(&path, "maxmemory = \"2mb\"\nmaxmemory-policy = \"allkeys-lfu\"\n").unwrap();
+        let flags =
+            Flags { maxmemory: Some("1gb".to_owned()), config: Some(path.clone()), ..Flags::default() };
+        let eviction = flags.decide().unwrap().eviction;
+        assert_eq!((eviction.memory_bytes_max, eviction.policy.name), (1 << 30, "allkeys-lfu"));
+        let flags = Flags { maxmemory_policy: Some("lru".to_owned()), ..Flags::default() };
+        assert!(flags.decide().unwrap_err().starts_with("maxmemory-policy is 'lru', but must be one of"));
         std::fs::write(&path, "no-such-setting = 1\n").unwrap();
         let flags = Flags { config: Some(path), ..Flags::default() };
         assert!(flags.decide().unwrap_err().contains("no-such-setting"));

@@ -15,6 +15,7 @@ mod checkpoint_writer;
 mod checkpointing;
 mod client;
 pub mod disk;
+mod evicting;
 mod fetching;
 mod life;
 mod link;

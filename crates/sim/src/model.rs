@@ -35,11 +35,21 @@ pub struct Moment<'a> {
     pub unrecorded: Option<String>,
     /// The disk is nearly full: what grows the state may be refused.
     pub may_refuse: bool,
+    /// More is held than `maxmemory`, and the policy lets no further key go.
+    pub is_out_of_memory: bool,
 }
 
 impl<'a> Moment<'a> {
     pub fn new(model: &'a mut Model, now: u64, lsn: Option<Lsn>) -> Moment<'a> {
-        Moment { model, now, lsn, depends_on: Lsn::NONE, unrecorded: None, may_refuse: false }
+        Moment {
+            model,
+            now,
+            lsn,
+            depends_on: Lsn::NONE,
+            unrecorded: None,
+            may_refuse: false,
+            is_out_of_memory: false,
+        }
     }
 
     /// The LSN of a change that is about to be made to `what`.

@@ -6,6 +6,7 @@ use crate::checker::acknowledged::End;
 use crate::checker::failure::{Checked, Failure};
 use crate::client::Session;
 use crate::client::resp::parse;
+use crate::evicting;
 use crate::link::{Link, Protocol};
 use crate::model::Moment;
 use crate::reply::Reply;
@@ -121,9 +122,17 @@ impl World {
         let Some(server) = &mut self.server else { return Ok(()) };
         // What others wrote to it meanwhile stands before its replies.
         server.engine.collect_one(peer, &mut link.outbox);
-        let (before, size) = (server.engine.newest_lsn(), link.outbox.len());
+        let (mut before, size) = (server.engine.newest_lsn(), link.outbox.len());
+        let before_eviction = evicting::Before::of(&server.engine);
         server.engine.run_resp(peer, std::iter::once(args));
         server.engine.collect_one(peer, &mut link.outbox);
+        let evicted = before_eviction.learn(&server.engine, &self.settings.eviction, &mut self.model, 0)?;
+        if evicted > 0 {
+            self.counters.evicted_keys += evicted;
+            before = before.next();
+            self.trace.note(format!("{evicted} keys are evicted by record {before}"));
+        }
+        let is_out_of_memory = server.engine.cache().shared.eviction.is_out_of_memory();
         let lsn = record_since(before, server.engine.newest_lsn())?;
         let bytes = link.outbox.rope().chunks(size).flatten().copied().collect::<Vec<u8>>();
         let actual = parse(&bytes)?;
@@ -134,11 +143,13 @@ impl World {
         if let Some(Reply::Error(error)) = &actual {
             self.counters.errors += 1;
             self.counters.disk_errors += u64::from(error.contains("MISCONF"));
+            self.counters.memory_errors += u64::from(error.contains("OOM"));
         }
         let words: Vec<String> = args.iter().map(crate::trace::shown).collect();
         self.trace.note(format!("client {} {} -> {actual:?} {lsn:?}", link.client, words.join(" ")));
         let mut moment = Moment::new(&mut self.model, server.engine.now().0, lsn);
         moment.may_refuse = self.is_growth_bounded;
+        moment.is_out_of_memory = is_out_of_memory;
         let Session::Resp(session) = &mut link.session else { return Ok(()) };
         session.executed(&mut moment, actual.as_ref(), link.client)?;
         for (waiter, reply) in moment.serve_waiters() {
@@ -239,9 +250,14 @@ impl World {
             return Ok(());
         }
         let before = server.engine.newest_lsn();
+        let before_eviction = evicting::Before::of(&server.engine);
         server.engine.tick();
         let after = server.engine.newest_lsn();
         let expired = self.model.keys.expire(now.0, before.next());
+        let settings = &self.settings.eviction;
+        let record_count = u64::from(expired > 0);
+        self.counters.evicted_keys +=
+            before_eviction.learn(&server.engine, settings, &mut self.model, record_count)?;
         self.trace.note(format!("tick at {}: {expired} keys expire, records up to {after}", now.0));
         if expired > 0 && after == before {
             return Err(Failure::new("values", format!("{expired} keys should expire at {}", now.0)));

@@ -18,6 +18,9 @@ use crate::workload::{FAMILIES, Family, Ids, Kind};
 use std::collections::BTreeMap;
 use warren_engine::PeerKind;
 use warren_engine::broker::ConfirmLevel;
+use warren_engine::cache::eviction::EvictionSettings;
+use warren_engine::cache::eviction::policy::POLICIES;
+use warren_engine::cache::keyspace::Keyspace;
 use warren_engine::cache::settings::AppendFsync;
 use warren_log::LogOptions;
 use warren_units::Lsn;
@@ -70,6 +73,8 @@ pub struct Settings {
     pub body_memory_bytes: u64,
     /// Others fill the disk again and again.
     pub is_disk_small: bool,
+    /// `maxmemory` and its policy.
+    pub eviction: EvictionSettings,
 }
 
 /// What a run has done, for its summary.
@@ -99,6 +104,9 @@ pub struct Counters {
     pub full_ends: u64,
     /// Starts from a checkpoint.
     pub restores: u64,
+    pub evicted_keys: u64,
+    /// Of `errors`, those of a full memory.
+    pub memory_errors: u64,
 }
 
 impl Counters {
@@ -118,6 +126,8 @@ impl Counters {
         self.rescues += other.rescues;
         self.full_ends += other.full_ends;
         self.restores += other.restores;
+        self.evicted_keys += other.evicted_keys;
+        self.memory_errors += other.memory_errors;
         for (family, count) in &other.by_family {
             *self.by_family.entry(family).or_default() += count;
         }
@@ -134,6 +144,7 @@ impl World {
             segment_size_bytes: 4096 << random.below(5),
             body_memory_bytes: *random.pick(&[0, 2000, 50_000, 256 << 20]),
             is_disk_small: random.chance(25),
+            eviction: eviction(&mut random),
         };
         // Some runs are about few families, so that their clients meet more often.
         let families: Vec<&'static Family> = match random.below(3) {
@@ -194,6 +205,7 @@ impl World {
     pub fn engine_settings(&mut self) -> warren_engine::Settings {
         let cache = warren_engine::cache::settings::Settings {
             append_fsync: self.settings.append_fsync,
+            eviction: self.settings.eviction,
             ..Default::default()
         };
         let broker = warren_engine::broker::Settings {
@@ -330,4 +342,13 @@ impl World {
         }
         Err(Failure::new("start", "the auditor waits for an answer that does not come"))
     }
+}
+
+/// In some runs there is memory for a few of the keys only.
+fn eviction(random: &mut Random) -> EvictionSettings {
+    let own_bytes = Keyspace::new(0).used_bytes() as u64;
+    let memory_bytes_max = if random.chance(30) { own_bytes + 2000 + random.below(60_000) } else { 0 };
+    let tenacity = *random.pick(&[0, 10, 100]);
+    let policy = *random.pick(&POLICIES);
+    EvictionSettings { memory_bytes_max, policy, tenacity, ..EvictionSettings::default() }
 }

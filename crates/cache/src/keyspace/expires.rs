@@ -40,6 +40,21 @@ impl Expires {
         self.rows.first().map(|(deadline, _)| *deadline)
     }
 
+    /// Deadline and hash of the key that expires next.
+    pub fn first(&self) -> Option<(UnixMillis, u64)> {
+        self.rows.first().copied()
+    }
+
+    /// Rows from some deadline on, in their order. A deadline near the earliest is as likely as one that is far,
+    /// and one that is far as one that is very far: so a few keys that stay for years do not stand for all.
+    pub fn from_random(&self, random: u64) -> impl Iterator<Item = (UnixMillis, u64)> {
+        let first = self.rows.first().map_or(0, |(deadline, _)| deadline.0);
+        let span = self.rows.last().map_or(0, |(deadline, _)| deadline.0) - first;
+        let bit_count = (random >> 58).min(u64::from(u64::BITS - span.leading_zeros()));
+        let offset = (random & ((1 << bit_count) - 1)).min(span);
+        self.rows.range((UnixMillis(first + offset), 0)..).copied()
+    }
+
     /// Deadline and hash of the keys that are due at `now`, the longest overdue first. They stay in the
     /// index until their change is told; so a batch is collected, then expired.
     pub fn due(&self, now: UnixMillis, limit: usize) -> impl Iterator<Item = (UnixMillis, u64)> {

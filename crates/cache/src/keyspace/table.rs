@@ -284,6 +284,11 @@ impl<C> Table<C> {
         Some(candidates[(random() % candidates.len() as u64) as usize])
     }
 
+    /// Calls of [`Table::scan`] that go once round the table.
+    pub fn bucket_count(&self) -> usize {
+        self.current.count().max(self.old.count())
+    }
+
     /// Memory of the buckets, without that of the entries and of the few child buckets.
     #[inline]
     pub fn memory_size_bytes(&self) -> usize {

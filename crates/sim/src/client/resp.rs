@@ -57,8 +57,9 @@ impl RespSession {
             return Err(Failure::new("values", "the server ran a request that nobody sent"));
         };
         let what = described(&operation);
-        if let Some(Reply::Error(error)) = actual.filter(|reply| is_disk_full(reply)) {
-            self.refused(&operation, &what, moment)?;
+        if let Some(Reply::Error(error)) = actual.filter(|reply| is_disk_full(reply) || is_memory_full(reply))
+        {
+            self.refused(&operation, &what, moment, is_memory_full(&Reply::Error(error.clone())))?;
             let reply = Reply::Error(error.clone());
             self.awaited.push_back(Awaited { what, reply, depends_on: moment.depends_on });
             return Ok(());
@@ -84,12 +85,21 @@ impl RespSession {
         Ok(())
     }
 
-    /// The engine has refused a request because the disk is full: nothing is changed.
-    fn refused(&mut self, operation: &Operation, what: &str, moment: &Moment<'_>) -> Checked {
+    /// The engine has refused a request because the disk or the memory is full: nothing is changed.
+    fn refused(
+        &mut self,
+        operation: &Operation,
+        what: &str,
+        moment: &Moment<'_>,
+        is_memory: bool,
+    ) -> Checked {
         let command = operation.words[0].to_ascii_uppercase();
-        let is_shrinking = ALWAYS_SERVED.iter().any(|name| name.as_bytes() == command);
-        if !moment.may_refuse || is_shrinking {
-            return Err(Failure::new("values", format!("{what}: refused as if the disk were full")));
+        // Keeping a command until EXEC takes memory, whatever it does.
+        let is_queued = is_memory && self.transaction.is_some() && matches!(operation.run, Run::Command(_));
+        let is_shrinking = !is_queued && ALWAYS_SERVED.iter().any(|name| name.as_bytes() == command);
+        let may_refuse = if is_memory { moment.is_out_of_memory } else { moment.may_refuse };
+        if !may_refuse || is_shrinking {
+            return Err(Failure::new("values", format!("{what}: refused though there is room")));
         }
         match operation.run {
             Run::Exec => {
@@ -240,9 +250,16 @@ const ALWAYS_SERVED: &[&str] = &[
 ];
 
 fn is_disk_full(reply: &Reply) -> bool {
-    const TEXT: &str = "MISCONF Errors writing to the AOF file: No space left on device";
+    is_refusal(reply, "MISCONF Errors writing to the AOF file: No space left on device")
+}
+
+fn is_memory_full(reply: &Reply) -> bool {
+    is_refusal(reply, "OOM command not allowed when used memory > 'maxmemory'.")
+}
+
+fn is_refusal(reply: &Reply, text: &str) -> bool {
     matches!(reply, Reply::Error(error)
-        if error == TEXT || error.strip_prefix("EXECABORT Transaction discarded because of: ") == Some(TEXT))
+        if error == text || error.strip_prefix("EXECABORT Transaction discarded because of: ") == Some(text))
 }
 
 /// Reads a reply in front of `bytes`, as [`Reply::parse`].

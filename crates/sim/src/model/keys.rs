@@ -62,6 +62,16 @@ impl Keys {
         item.and_then(|item| item.deadline).is_some_and(|deadline| deadline <= now)
     }
 
+    /// What the key is now, expired or not.
+    pub fn item(&self, key: &[u8]) -> Option<&Item> {
+        self.newest(key)?.1.as_ref()
+    }
+
+    /// The key has gone for want of memory, in the record `lsn`.
+    pub fn evicted(&mut self, key: &[u8], lsn: Lsn) {
+        self.put(key, lsn, None);
+    }
+
     fn newest(&self, key: &[u8]) -> Option<&(Lsn, Option<Item>)> {
         self.versions.get(key)?.last()
     }

@@ -64,8 +64,14 @@ fn exists(context: &mut Context<'_, '_>, args: Args<'_>) -> Result<(), CommandEr
 }
 
 fn touch(context: &mut Context<'_, '_>, args: Args<'_>) -> Result<(), CommandError> {
-    let found = args.from(1).iter().filter(|key| context.read(key).slot.is_some()).count();
-    context.reply.integer(found as i64);
+    let mut found = 0;
+    for key in args.from(1).iter() {
+        let place = context.read_unnoticed(key);
+        // Also for a client whose other commands do not count as uses (CLIENT NO-TOUCH).
+        context.shared.keyspace.touch(place);
+        found += i64::from(place.slot.is_some());
+    }
+    context.reply.integer(found);
     Ok(())
 }
 

@@ -96,23 +96,35 @@ pub fn encoding_name(entry: &KeyEntry) -> &'static str {
 
 fn freq(context: &mut Context<'_, '_>, args: Args<'_>) -> Result<(), CommandError> {
     let place = context.peek(context.session.database, args.get(2));
-    if place.slot.is_none() {
+    let keyspace = &context.shared.keyspace;
+    let Some(entry) = keyspace.entry(place) else {
         context.reply.null();
         return Ok(());
-    }
-    Err(CommandError::fixed(
-        "ERR An LFU maxmemory policy is not selected, access frequency not tracked. Please note that when \
-         switching between policies at runtime LRU and LFU data will take some time to adjust.",
-    ))
+    };
+    let Some(frequency) = keyspace.access.frequency(entry) else {
+        return Err(CommandError::fixed(
+            "ERR An LFU maxmemory policy is not selected, access frequency not tracked. Please note that when \
+             switching between policies at runtime LRU and LFU data will take some time to adjust.",
+        ));
+    };
+    context.reply.integer(i64::from(frequency));
+    Ok(())
 }
 
 fn idletime(context: &mut Context<'_, '_>, args: Args<'_>) -> Result<(), CommandError> {
     let place = context.peek(context.session.database, args.get(2));
     let keyspace = &context.shared.keyspace;
-    match keyspace.entry(place) {
-        Some(entry) => context.reply.integer(i64::from(keyspace.access.idle_seconds(entry))),
-        None => context.reply.null(),
+    let Some(entry) = keyspace.entry(place) else {
+        context.reply.null();
+        return Ok(());
+    };
+    if keyspace.access.frequency(entry).is_some() {
+        return Err(CommandError::fixed(
+            "ERR An LFU maxmemory policy is selected, idle time not tracked. Please note that when switching \
+             between policies at runtime LRU and LFU data will take some time to adjust.",
+        ));
     }
+    context.reply.integer(i64::from(keyspace.access.idle_seconds(entry)));
     Ok(())
 }
 

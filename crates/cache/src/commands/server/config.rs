@@ -133,6 +133,7 @@ fn set(context: &mut Context<'_, '_>, args: Args<'_>) -> Result<(), CommandError
 
 fn reset_statistics(context: &mut Context<'_, '_>, _: Args<'_>) -> Result<(), CommandError> {
     context.shared.statistics.reset();
+    context.shared.eviction.reset_statistics(context.step.now);
     context.reply.ok();
     Ok(())
 }

@@ -108,6 +108,7 @@ fn server(context: &Context<'_, '_>, lines: &mut Lines) {
     lines.add("server_time_usec", context.step.now.0 * 1000);
     lines.add("uptime_in_seconds", uptime);
     lines.add("uptime_in_days", uptime / 86_400);
+    lines.add("lru_clock", context.step.now.0 / 1000 & 0xff_ffff);
     lines.add("executable", &process.executable);
     lines.add("config_file", &process.config_file);
     lines.add("io_threads_active", process.io_thread_count);
@@ -125,19 +126,27 @@ fn clients(context: &Context<'_, '_>, lines: &mut Lines) {
 }
 
 fn memory(context: &Context<'_, '_>, lines: &mut Lines) {
-    let process = &context.shared.process;
-    let used = process.used_memory_bytes;
+    let shared = &*context.shared;
+    let (process, keyspace) = (&shared.process, &shared.keyspace);
+    let (used, peak) = (keyspace.used_bytes() as u64, shared.statistics.peak_memory_bytes);
     lines.add_size("used_memory", used);
     lines.add_size("used_memory_rss", process.resident_memory_bytes);
-    lines.add_size("used_memory_peak", process.peak_memory_bytes);
+    lines.add_size("used_memory_peak", peak);
     let ratio = |part: u64, whole: u64| if whole == 0 { 0.0 } else { part as f64 / whole as f64 };
-    let peak_percent = 100.0 * ratio(used, process.peak_memory_bytes);
-    lines.add("used_memory_peak_perc", format_args!("{peak_percent:.2}%"));
+    lines.add("used_memory_peak_perc", format_args!("{:.2}%", 100.0 * ratio(used, peak)));
+    let (startup, dataset) = (keyspace.own_bytes() as u64, keyspace.entries_bytes() as u64);
+    lines.add("used_memory_overhead", used - dataset);
+    lines.add("used_memory_startup", startup);
+    lines.add("used_memory_dataset", dataset);
+    let dataset_percent = 100.0 * ratio(dataset, used - startup);
+    lines.add("used_memory_dataset_perc", format_args!("{dataset_percent:.2}%"));
+    lines.add("allocator_allocated", process.allocated_memory_bytes);
     lines.add_size("total_system_memory", process.total_system_memory_bytes);
-    lines.add_size("maxmemory", context.shared.settings.memory_bytes_max);
-    lines.add("maxmemory_policy", "noeviction");
-    let fragmentation = ratio(process.resident_memory_bytes, used);
+    lines.add_size("maxmemory", shared.settings.eviction.memory_bytes_max);
+    lines.add("maxmemory_policy", shared.settings.eviction.policy.name);
+    let fragmentation = ratio(process.resident_memory_bytes, process.allocated_memory_bytes);
     lines.add("mem_fragmentation_ratio", format_args!("{fragmentation:.2}"));
+    lines.add("mem_not_counted_for_evict", 0);
     lines.add("mem_allocator", &process.allocator);
 }
 
@@ -170,7 +179,11 @@ fn stats(context: &Context<'_, '_>, lines: &mut Lines) {
     lines.add("total_net_output_bytes", shared.process.network_output_bytes);
     lines.add("rejected_connections", 0);
     lines.add("expired_keys", statistics.expired_keys);
-    lines.add("evicted_keys", 0);
+    let (exceeded, exceeded_in_all) = shared.eviction.exceeded_milliseconds(context.step.now);
+    lines.add("evicted_keys", statistics.evicted_keys);
+    lines.add("evicted_clients", 0);
+    lines.add("total_eviction_exceeded_time", exceeded_in_all);
+    lines.add("current_eviction_exceeded_time", exceeded);
     lines.add("keyspace_hits", statistics.keyspace_hits);
     lines.add("keyspace_misses", statistics.keyspace_misses);
     lines.add("pubsub_channels", shared.pubsub.channels.len());

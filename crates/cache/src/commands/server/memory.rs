@@ -104,8 +104,10 @@ fn stats(context: &mut Context<'_, '_>, _: Args<'_>) -> Result<(), CommandError>
     let process = &context.shared.process;
     let rows = [
         ("peak.allocated", process.peak_memory_bytes),
-        ("total.allocated", process.used_memory_bytes),
+        ("total.allocated", process.allocated_memory_bytes),
         ("resident.allocated", process.resident_memory_bytes),
+        ("startup.allocated", context.keyspace().own_bytes() as u64),
+        ("dataset.bytes", context.keyspace().entries_bytes() as u64),
         (
             "keys.count",
             (0..DATABASE_COUNT as u8)
@@ -124,8 +126,8 @@ fn stats(context: &mut Context<'_, '_>, _: Args<'_>) -> Result<(), CommandError>
 fn doctor(context: &mut Context<'_, '_>, _: Args<'_>) -> Result<(), CommandError> {
     context.shared.refresh_process();
     let process = &context.shared.process;
-    let is_fragmented = process.used_memory_bytes > 64 * 1024 * 1024
-        && process.resident_memory_bytes > 2 * process.used_memory_bytes;
+    let is_fragmented = process.allocated_memory_bytes > 64 * 1024 * 1024
+        && process.resident_memory_bytes > 2 * process.allocated_memory_bytes;
     let text = if is_fragmented {
         "Sam, the process holds more than twice the memory that it uses."
     } else {

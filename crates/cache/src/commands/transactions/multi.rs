@@ -2,6 +2,7 @@
 
 use crate::command::{Carrier, CommandError, CommandSpec, Flags, Group, Keys};
 use crate::context::Context;
+use crate::lookup::{Lookup, Row};
 use crate::session::Transaction;
 use warren_resp::{Args, OwnedArgs};
 
@@ -75,6 +76,11 @@ fn exec(context: &mut Context<'_, '_>, _: Args<'_>) -> Result<(), CommandError> 
         context.run_queued(request.args());
     }
     Ok(())
+}
+
+/// Whether one of these commands may make the keyspace larger.
+pub fn grows_keyspace(lookup: &Lookup, queued: &[OwnedArgs]) -> bool {
+    queued.iter().any(|request| lookup.find(request.args().get(0)).is_some_and(Row::grows_keyspace))
 }
 
 /// All that the transaction adds must find room together.

@@ -99,6 +99,10 @@ fn change(world: &mut World, client: PeerId, kind: u8, number: u16) {
         24 => format!("SET s{key} {long}"),
         25 => format!("SETRANGE s{key} {} abc", value % 100),
         26 => format!("INCRBYFLOAT s{key} 1"),
+        28 => {
+            let bytes_max = (keyspace(world).used_bytes() - usize::from(number)).max(1);
+            format!("CONFIG SET maxmemory-policy allkeys-random maxmemory {bytes_max}")
+        }
         _ => format!("SETEX s{key} 100 {value}"),
     };
     world.run(client, &command);
@@ -109,8 +113,8 @@ proptest! {
 
     #[test]
     fn a_view_is_the_state_at_its_moment(
-        before in prop::collection::vec((0u8..28, any::<u16>()), 0..300),
-        during in prop::collection::vec((0u8..28, any::<u16>(), 0usize..6), 0..300),
+        before in prop::collection::vec((0u8..29, any::<u16>()), 0..300),
+        during in prop::collection::vec((0u8..29, any::<u16>(), 0usize..6), 0..300),
     ) {
         let mut world = World::default();
         let client = world.connect();

@@ -4,6 +4,8 @@
 //! read back, so that clients that set them go on, and change nothing.
 
 use crate::context::Shared;
+use crate::eviction::policy::{POLICY_NAMES, Policy};
+use crate::parse::memory_size;
 use crate::settings::AppendFsync;
 use warren_units::bounds::{BULK_SIZE_BYTES_MAX, DATABASE_COUNT};
 
@@ -66,16 +68,24 @@ macro_rules! limit {
     };
 }
 
-const POLICIES: &[&str] = &[
-    "volatile-lru",
-    "volatile-lfu",
-    "volatile-random",
-    "volatile-ttl",
-    "allkeys-lru",
-    "allkeys-lfu",
-    "allkeys-random",
-    "noeviction",
-];
+/// A row whose value is a setting of eviction.
+macro_rules! eviction {
+    ($name:literal, $kind:expr, $($field:ident).+) => {
+        row(
+            $name,
+            $kind,
+            Field(
+                |shared| shared.settings.eviction.$($field).+.to_string(),
+                |shared, value| {
+                    if let Ok(value) = value.parse() {
+                        shared.settings.eviction.$($field).+ = value;
+                        shared.eviction_settings_changed();
+                    }
+                },
+            ),
+        )
+    };
+}
 
 pub static PARAMETERS: &[Parameter] = &[
     row(
@@ -90,14 +100,24 @@ pub static PARAMETERS: &[Parameter] = &[
             },
         ),
     ),
+    eviction!("maxmemory", Memory, memory_bytes_max),
     row(
-        "maxmemory",
-        Memory,
+        "maxmemory-policy",
+        Choice(&POLICY_NAMES),
         Field(
-            |shared| shared.settings.memory_bytes_max.to_string(),
-            |shared, value| shared.settings.memory_bytes_max = value.parse().unwrap_or_default(),
+            |shared| shared.settings.eviction.policy.name.to_owned(),
+            |shared, value| {
+                if let Some(policy) = Policy::find(value) {
+                    shared.settings.eviction.policy = policy;
+                    shared.eviction_settings_changed();
+                }
+            },
         ),
     ),
+    eviction!("maxmemory-samples", Integer(1, i32::MAX as i64), sample_count),
+    eviction!("maxmemory-eviction-tenacity", Integer(0, 100), tenacity),
+    eviction!("lfu-log-factor", Integer(0, i32::MAX as i64), counting.log_factor),
+    eviction!("lfu-decay-time", Integer(0, i32::MAX as i64), counting.decay_minutes),
     row(
         "requirepass",
         Text,
@@ -137,7 +157,7 @@ pub static PARAMETERS: &[Parameter] = &[
             |shared, value| {
                 let words: Vec<&str> = value.split_whitespace().collect();
                 if let Some(position) = words.iter().position(|word| *word == "pubsub")
-                    && let Some(bytes) = words.get(position + 1).and_then(|word| memory(word))
+                    && let Some(bytes) = words.get(position + 1).and_then(|word| memory_size(word))
                 {
                     shared.settings.subscriber_pending_bytes_max = bytes;
                 }
@@ -163,11 +183,7 @@ pub static PARAMETERS: &[Parameter] = &[
     row("hz", Integer(0, i32::MAX as i64), Kept("10")),
     row("dynamic-hz", Switch, Kept("yes")),
     row("loglevel", Choice(&["debug", "verbose", "notice", "warning"]), Kept("notice")),
-    row("maxmemory-policy", Choice(POLICIES), Kept("noeviction")),
-    row("maxmemory-samples", Integer(1, i32::MAX as i64), Kept("5")),
     row("maxmemory-clients", Memory, Kept("0")),
-    row("lfu-log-factor", Integer(0, i32::MAX as i64), Kept("10")),
-    row("lfu-decay-time", Integer(0, i32::MAX as i64), Kept("1")),
     row("proto-max-bulk-len", Memory, Fixed(|_| BULK_SIZE_BYTES_MAX.to_string())),
     row("client-query-buffer-limit", Memory, Kept("1073741824")),
     row("notify-keyspace-events", KeyspaceEvents, Kept("")),
@@ -255,7 +271,7 @@ impl Kind {
                 }
             }
             Memory => {
-                let bytes = memory(value).ok_or("argument must be a memory value")?;
+                let bytes = memory_size(value).ok_or("argument must be a memory value")?;
                 Ok(bytes.to_string())
             }
             Switch => match value.to_lowercase() {
@@ -286,24 +302,6 @@ impl Kind {
     }
 }
 
-/// `100`, `2mb` (1024²), `1m` (1000²)…
-fn memory(text: &str) -> Option<u64> {
-    let text = text.to_lowercase();
-    let digits = text.find(|letter: char| !letter.is_ascii_digit()).unwrap_or(text.len());
-    let (number, unit) = text.split_at(digits);
-    let factor: u64 = match unit {
-        "" | "b" => 1,
-        "k" => 1000,
-        "kb" => 1 << 10,
-        "m" => 1_000_000,
-        "mb" => 1 << 20,
-        "g" => 1_000_000_000,
-        "gb" => 1 << 30,
-        _ => return None,
-    };
-    number.parse::<u64>().ok()?.checked_mul(factor)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -318,22 +316,6 @@ mod tests {
             if let Kept(default) = parameter.access {
                 assert_eq!(parameter.check(default.as_bytes()).as_deref(), Ok(default), "{}", parameter.name);
             }
-        }
-    }
-
-    #[test]
-    fn memory_values() {
-        for (text, expected) in [
-            ("0", Some(0)),
-            ("1k", Some(1000)),
-            ("1KB", Some(1024)),
-            ("2gb", Some(2 << 30)),
-            ("-1", None),
-            ("x", None),
-            ("", None),
-            ("99999999999gb", None),
-        ] {
-            assert_eq!(memory(text), expected, "{text}");
         }
     }
 }

@@ -1,0 +1,87 @@
+//! The engine chooses by itself which keys go where memory is short. The model learns it from the record, and checks
+//! that the policy allows each of them, and that they went only while too much was held.
+
+use crate::checker::failure::{Checked, Failure};
+use crate::model::Model;
+use crate::trace::shown;
+use warren_engine::Engine;
+use warren_engine::cache::eviction::EvictionSettings;
+use warren_engine::cache::keyspace::effects::Effect;
+use warren_engine::cache::keyspace::effects::key::Delete;
+use warren_units::varint::Cursor;
+use warren_units::{Lsn, Record};
+
+/// How the engine stood before a step that may evict.
+pub struct Before {
+    newest: Lsn,
+    evicted_count: u64,
+    exceeds_memory: bool,
+}
+
+impl Before {
+    pub fn of(engine: &Engine) -> Before {
+        let shared = &engine.cache().shared;
+        Before {
+            newest: engine.newest_lsn(),
+            evicted_count: shared.statistics.evicted_keys,
+            exceeds_memory: shared.exceeds_memory(),
+        }
+    }
+
+    /// Tells the model what the step has evicted, in the record behind `other_count` further ones. Answers how many
+    /// keys that were.
+    pub fn learn(
+        &self,
+        engine: &Engine,
+        settings: &EvictionSettings,
+        model: &mut Model,
+        other_count: u64,
+    ) -> Checked<u64> {
+        let count = engine.cache().shared.statistics.evicted_keys - self.evicted_count;
+        if count == 0 {
+            return Ok(0);
+        }
+        let failed = |text: String| Failure::new("eviction", text);
+        if !self.exceeds_memory {
+            return Err(failed(format!("{count} keys were evicted though there was room")));
+        }
+        let lsn = Lsn(self.newest.0 + 1 + other_count);
+        let keys = deleted(engine, lsn).ok_or_else(|| failed(format!("record {lsn} evicts nothing")))?;
+        if keys.len() as u64 != count {
+            return Err(failed(format!("record {lsn} evicts {} keys instead of {count}", keys.len())));
+        }
+        for key in keys {
+            let Some(item) = model.keys.item(&key) else {
+                return Err(failed(format!("{} was evicted, but was not there", shown(&key))));
+            };
+            if settings.policy.name == "noeviction"
+                || (settings.policy.is_volatile && item.deadline.is_none())
+            {
+                return Err(failed(format!("{} was evicted under {}", shown(&key), settings.policy.name)));
+            }
+            model.keys.evicted(&key, lsn);
+        }
+        Ok(count)
+    }
+}
+
+/// The keys that a record of the present batch deletes; `None` where it does anything else.
+fn deleted(engine: &Engine, lsn: Lsn) -> Option<Vec<Vec<u8>>> {
+    let effects = engine.batch().effects().to_vec();
+    let (mut rest, mut at) = (&effects[..], engine.batch().first());
+    loop {
+        let (record, behind) = Record::parse(at, rest)?;
+        if at == lsn {
+            let mut cursor = Cursor::new(record.effects);
+            let mut keys = Vec::new();
+            while let Some(tag) = cursor.byte() {
+                if tag != Delete::TAG || cursor.byte()? != 0 {
+                    return None;
+                }
+                keys.push(cursor.bytes()?.to_vec());
+            }
+            return Some(keys);
+        }
+        (rest, at) = (behind, at.next());
+    }
+}
