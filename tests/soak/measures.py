@@ -55,7 +55,7 @@ class Measures(threading.Thread):
                 "time": time.monotonic() - self.begun,
                 "rss": self.server.rss_bytes() / 1e6,
                 "huge": huge_bytes(process) / 1e6,
-                "used": facts["used_memory"] / 1e6,
+                "used": facts["allocator_allocated"] / 1e6,
                 "fds": len(os.listdir(process / "fd")),
                 "threads": len(os.listdir(process / "task")),
                 "log": facts["aof_current_size"] / 1e6,

@@ -421,15 +421,15 @@ impl Context<'_, '_> {
         self.call(row, args)
     }
 
-    /// Whether the command may make the keyspace larger. Inside MULTI every queued command takes memory; EXEC does
-    /// where one of its commands does.
+    /// Whether the command may make the keyspace larger. Inside MULTI every command may, for it is kept; EXEC does
+    /// where one of those kept does.
     fn needs_memory(&self, row: Row) -> bool {
         match &self.session.transaction {
             Some(transaction) if row.spec.name == "exec" => {
                 multi::grows_keyspace(&self.shared.lookup, &transaction.queued)
             }
-            Some(_) if !row.spec.flags.has(Flags::NOT_QUEUED) => true,
-            _ => row.grows_keyspace(),
+            Some(_) => !["discard", "quit", "reset"].contains(&row.spec.name),
+            None => row.grows_keyspace(),
         }
     }
 

@@ -95,7 +95,9 @@ impl RespSession {
     ) -> Checked {
         let command = operation.words[0].to_ascii_uppercase();
         // Keeping a command until EXEC takes memory, whatever it does.
-        let is_queued = is_memory && self.transaction.is_some() && matches!(operation.run, Run::Command(_));
+        let is_queued = is_memory
+            && self.transaction.is_some()
+            && matches!(operation.run, Run::Command(_) | Run::BlockingPop { .. });
         let is_shrinking = !is_queued && ALWAYS_SERVED.iter().any(|name| name.as_bytes() == command);
         let may_refuse = if is_memory { moment.is_out_of_memory } else { moment.may_refuse };
         if !may_refuse || is_shrinking {
