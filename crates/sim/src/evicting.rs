@@ -15,6 +15,7 @@ use warren_units::{Lsn, Record};
 pub struct Before {
     newest: Lsn,
     evicted_count: u64,
+    expired_count: u64,
     exceeds_memory: bool,
 }
 
@@ -24,20 +25,23 @@ impl Before {
         Before {
             newest: engine.newest_lsn(),
             evicted_count: shared.statistics.evicted_keys,
+            expired_count: shared.statistics.expired_keys,
             exceeds_memory: shared.exceeds_memory(),
         }
     }
 
-    /// Tells the model what the step has evicted, in the record behind `other_count` further ones. Answers how many
-    /// keys that were.
+    /// Tells the model what a request, or a tick, has evicted, in its first record: a tick may have expired keys in one
+    /// before it. Answers how many keys that were.
     pub fn learn(
         &self,
         engine: &Engine,
         settings: &EvictionSettings,
         model: &mut Model,
-        other_count: u64,
+        is_tick: bool,
     ) -> Checked<u64> {
-        let count = engine.cache().shared.statistics.evicted_keys - self.evicted_count;
+        let statistics = &engine.cache().shared.statistics;
+        let count = statistics.evicted_keys - self.evicted_count;
+        let has_expired = is_tick && statistics.expired_keys > self.expired_count;
         if count == 0 {
             return Ok(0);
         }
@@ -45,12 +49,13 @@ impl Before {
         if !self.exceeds_memory {
             return Err(failed(format!("{count} keys were evicted though there was room")));
         }
-        let lsn = Lsn(self.newest.0 + 1 + other_count);
+        let lsn = Lsn(self.newest.0 + 1 + u64::from(has_expired));
         let keys = deleted(engine, lsn).ok_or_else(|| failed(format!("record {lsn} evicts nothing")))?;
         if keys.len() as u64 != count {
             return Err(failed(format!("record {lsn} evicts {} keys instead of {count}", keys.len())));
         }
-        for key in keys {
+        // What is in other databases the model does not follow.
+        for (_, key) in keys.into_iter().filter(|(database, _)| *database == 0) {
             let Some(item) = model.keys.item(&key) else {
                 return Err(failed(format!("{} was evicted, but was not there", shown(&key))));
             };
@@ -65,8 +70,8 @@ impl Before {
     }
 }
 
-/// The keys that a record of the present batch deletes; `None` where it does anything else.
-fn deleted(engine: &Engine, lsn: Lsn) -> Option<Vec<Vec<u8>>> {
+/// Databases and keys that a record of the present batch deletes; `None` where it does anything else.
+fn deleted(engine: &Engine, lsn: Lsn) -> Option<Vec<(u8, Vec<u8>)>> {
     let effects = engine.batch().effects().to_vec();
     let (mut rest, mut at) = (&effects[..], engine.batch().first());
     loop {
@@ -75,10 +80,10 @@ fn deleted(engine: &Engine, lsn: Lsn) -> Option<Vec<Vec<u8>>> {
             let mut cursor = Cursor::new(record.effects);
             let mut keys = Vec::new();
             while let Some(tag) = cursor.byte() {
-                if tag != Delete::TAG || cursor.byte()? != 0 {
+                if tag != Delete::TAG {
                     return None;
                 }
-                keys.push(cursor.bytes()?.to_vec());
+                keys.push((cursor.byte()?, cursor.bytes()?.to_vec()));
             }
             return Some(keys);
         }

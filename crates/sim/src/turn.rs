@@ -126,7 +126,8 @@ impl World {
         let before_eviction = evicting::Before::of(&server.engine);
         server.engine.run_resp(peer, std::iter::once(args));
         server.engine.collect_one(peer, &mut link.outbox);
-        let evicted = before_eviction.learn(&server.engine, &self.settings.eviction, &mut self.model, 0)?;
+        let evicted =
+            before_eviction.learn(&server.engine, &self.settings.eviction, &mut self.model, false)?;
         if evicted > 0 {
             self.counters.evicted_keys += evicted;
             before = before.next();
@@ -255,9 +256,8 @@ impl World {
         let after = server.engine.newest_lsn();
         let expired = self.model.keys.expire(now.0, before.next());
         let settings = &self.settings.eviction;
-        let record_count = u64::from(expired > 0);
         self.counters.evicted_keys +=
-            before_eviction.learn(&server.engine, settings, &mut self.model, record_count)?;
+            before_eviction.learn(&server.engine, settings, &mut self.model, true)?;
         self.trace.note(format!("tick at {}: {expired} keys expire, records up to {after}", now.0));
         if expired > 0 && after == before {
             return Err(Failure::new("values", format!("{expired} keys should expire at {}", now.0)));
