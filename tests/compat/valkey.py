@@ -4,13 +4,14 @@ import re
 import subprocess
 from pathlib import Path
 
-from compat.suite import SUITE_SECONDS, Counts, checkout, main, skipped_tests
+from compat.suite import SUITE_SECONDS, Counts, adapt, checkout, main, skipped_tests
 from harness.resp import Connection
 
 URL, TAG = "https://github.com/valkey-io/valkey", "7.2.7"
 UNITS = ["type/string", "type/incr", "type/list", "type/list-3", "type/set", "type/zset", "type/hash"]
 UNITS += ["keyspace", "scan", "expire", "multi", "quit", "bitops", "bitfield", "pubsub", "protocol"]
 UNITS += ["introspection", "introspection-2", "other", "sort", "geo", "pause", "info-command", "violations"]
+UNITS += ["maxmemory"]
 # A test that waits for something that never comes ends its unit after so long.
 IDLE_SECONDS = 300
 DENIED_TAGS = ["needs:debug", "needs:repl", "needs:save", "needs:reset", "slow", "large-memory", "cluster", "scripting"]
@@ -22,6 +23,8 @@ _RESULT = re.compile(r"\[(ok|err|skip|ignore|exception)\]: (.*)")
 def run(server, units: list[str]) -> Counts:
     directory = checkout("valkey", URL, TAG)
     _forgive_missing_settings(directory)
+    # Left out there because of the replicas and the small memory, not because it cannot be.
+    adapt(directory / "tests/unit/maxmemory.tcl", {"external:skip": ""})
     skip_file = directory / "skipped.txt"
     skip_file.write_text("\n".join(skipped_tests("valkey")) + "\n")
     counts = Counts()
@@ -31,6 +34,7 @@ def run(server, units: list[str]) -> Counts:
             server.start()
         counts.add(_run_unit(server.resp_port, directory, unit, skip_file))
         with Connection(server.resp_port) as connection:
+            connection.command("CONFIG", "SET", "maxmemory", "0", "maxmemory-policy", "noeviction")
             connection.command("FLUSHALL")
     return counts
 

@@ -17,7 +17,7 @@ use crate::keyspace::access::Counting;
 use crate::keyspace::effects::Effect;
 use crate::keyspace::effects::key::Delete;
 use crate::random::Random;
-use policy::{NO_EVICTION, Policy};
+use policy::{NO_EVICTION, Policy, Uses};
 use search::{Pool, Search};
 use warren_units::{Step, UnixMillis};
 
@@ -125,7 +125,9 @@ impl Shared {
     /// The settings of eviction have changed.
     pub fn eviction_settings_changed(&mut self) {
         let settings = self.settings.eviction;
-        self.keyspace.access.count_uses(settings.policy.counts_uses.then_some(settings.counting));
+        self.keyspace
+            .access
+            .count_uses((settings.policy.uses == Uses::Frequency).then_some(settings.counting));
         self.eviction.pool.clear();
         self.eviction.is_out_of_memory = false;
     }

@@ -218,15 +218,26 @@ impl Keyspace {
         Some(self.databases[place.database as usize].table.get(place.slot?))
     }
 
-    /// The entry at a place, for a change.
+    /// Changes the entry at a place; `None` if there is none.
     #[inline]
-    pub(crate) fn entry_mut(&mut self, place: Place<'_>) -> Option<&mut KeyEntry> {
+    pub(crate) fn change_entry<R>(
+        &mut self,
+        place: Place<'_>,
+        change: impl FnOnce(&mut KeyEntry) -> R,
+    ) -> Option<R> {
         let slot = place.slot?;
-        self.open(place, slot);
+        self.settle();
         let database = &mut self.databases[place.database as usize];
         let entry = database.table.get_mut(slot);
         self.freeze.before_change(database.frozen_number, entry);
-        Some(entry)
+        let before = size_of(entry);
+        let result = change(entry);
+        let after = size_of(entry);
+        if after != before {
+            self.usage.subtract(database, before);
+            self.usage.add(database, after);
+        }
+        Some(result)
     }
 
     /// True where the key has a deadline that has passed. Reads treat it as absent.
@@ -355,12 +366,8 @@ impl Keyspace {
 
     /// Sets or clears the deadline of the key at a place.
     pub(crate) fn set_deadline(&mut self, place: Place<'_>, deadline: Option<UnixMillis>) {
-        let Some(entry) = self.entry(place) else { return };
-        let old = entry.expire_at();
-        if old != deadline
-            && let Some(entry) = self.entry_mut(place)
-        {
-            entry.set_expire_at(deadline);
+        let old = self.entry(place).and_then(KeyEntry::expire_at);
+        if old != deadline && self.change_entry(place, |entry| entry.set_expire_at(deadline)).is_some() {
             let database = &mut self.databases[place.database as usize];
             let tables_bytes = database.tables_bytes();
             database.expires.change(place.hash, old, deadline);
@@ -409,7 +416,12 @@ impl Keyspace {
 
     /// The container at a place for a change; `None` if there is no key or it is a string.
     pub(crate) fn container_mut(&mut self, place: Place<'_>) -> Option<&mut Container> {
-        self.entry_mut(place)?.container_mut()
+        let slot = place.slot?;
+        self.open(place, slot);
+        let database = &mut self.databases[place.database as usize];
+        let entry = database.table.get_mut(slot);
+        self.freeze.before_change(database.frozen_number, entry);
+        entry.container_mut()
     }
 
     /// Something was removed from the container at a place; an empty one goes.

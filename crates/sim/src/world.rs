@@ -347,7 +347,7 @@ impl World {
 /// In some runs there is memory for a few of the keys only.
 fn eviction(random: &mut Random) -> EvictionSettings {
     let own_bytes = Keyspace::new(0).used_bytes() as u64;
-    let memory_bytes_max = if random.chance(30) { own_bytes + 2000 + random.below(60_000) } else { 0 };
+    let memory_bytes_max = if random.chance(30) { own_bytes + 500 + random.below(12_000) } else { 0 };
     let tenacity = *random.pick(&[0, 10, 100]);
     let policy = *random.pick(&POLICIES);
     EvictionSettings { memory_bytes_max, policy, tenacity, ..EvictionSettings::default() }

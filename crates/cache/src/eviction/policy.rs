@@ -10,38 +10,41 @@ pub struct Policy {
     pub name: &'static str,
     /// Only keys with a deadline may go.
     pub is_volatile: bool,
-    /// It asks how often keys are used, not when.
-    pub counts_uses: bool,
+    /// What it goes by, of how keys are used.
+    pub uses: Uses,
     /// Finds the next key to go; `None`: none may.
     pub(super) pick: Option<Pick>,
 }
 
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Uses {
+    Ignored,
+    Recency,
+    Frequency,
+}
+
 pub(super) type Pick = fn(&mut Search<'_>) -> Option<Victim>;
 
-const fn row(name: &'static str, pick: Pick) -> Policy {
-    Policy { name, is_volatile: false, counts_uses: false, pick: Some(pick) }
+const fn row(name: &'static str, uses: Uses, pick: Pick) -> Policy {
+    Policy { name, is_volatile: false, uses, pick: Some(pick) }
 }
 
 const fn volatile(policy: Policy) -> Policy {
     Policy { is_volatile: true, ..policy }
 }
 
-const fn counting_uses(policy: Policy) -> Policy {
-    Policy { counts_uses: true, ..policy }
-}
-
 pub static NO_EVICTION: Policy =
-    Policy { name: "noeviction", is_volatile: false, counts_uses: false, pick: None };
+    Policy { name: "noeviction", is_volatile: false, uses: Uses::Ignored, pick: None };
 
 /// In the order in which CONFIG SET names them.
 pub static POLICIES: [&Policy; 8] = [
-    &volatile(row("volatile-lru", |search| search.highest(idleness))),
-    &counting_uses(volatile(row("volatile-lfu", |search| search.highest(rareness)))),
-    &volatile(row("volatile-random", |search| search.any())),
-    &volatile(row("volatile-ttl", |search| search.soonest())),
-    &row("allkeys-lru", |search| search.highest(idleness)),
-    &counting_uses(row("allkeys-lfu", |search| search.highest(rareness))),
-    &row("allkeys-random", |search| search.any()),
+    &volatile(row("volatile-lru", Uses::Recency, |search| search.highest(idleness))),
+    &volatile(row("volatile-lfu", Uses::Frequency, |search| search.highest(rareness))),
+    &volatile(row("volatile-random", Uses::Ignored, |search| search.any())),
+    &volatile(row("volatile-ttl", Uses::Ignored, |search| search.soonest())),
+    &row("allkeys-lru", Uses::Recency, |search| search.highest(idleness)),
+    &row("allkeys-lfu", Uses::Frequency, |search| search.highest(rareness)),
+    &row("allkeys-random", Uses::Ignored, |search| search.any()),
     &NO_EVICTION,
 ];
 

@@ -2,6 +2,7 @@
 
 use crate::command::{Carrier, CommandError, CommandSpec, Flags, Group, Keys};
 use crate::context::Context;
+use crate::eviction::policy::Uses;
 use crate::keyspace::entry::Value;
 use crate::keyspace::string::StringRef;
 use crate::keyspace::{Container, KeyEntry};
@@ -130,9 +131,12 @@ fn idletime(context: &mut Context<'_, '_>, args: Args<'_>) -> Result<(), Command
 
 fn refcount(context: &mut Context<'_, '_>, args: Args<'_>) -> Result<(), CommandError> {
     let place = context.peek(context.session.database, args.get(2));
+    // Where it has to know of each key how it is used, Redis shares no integers.
+    let eviction = &context.shared.settings.eviction;
+    let are_shared = eviction.memory_bytes_max == 0 || eviction.policy.uses == Uses::Ignored;
     match context.shared.keyspace.entry(place).map(|entry| entry.value()) {
         None => context.reply.null(),
-        Some(Value::String(StringRef::Integer(0..SHARED_INTEGER_COUNT))) => {
+        Some(Value::String(StringRef::Integer(0..SHARED_INTEGER_COUNT))) if are_shared => {
             context.reply.integer(SHARED_REFERENCE_COUNT);
         }
         Some(_) => context.reply.integer(1),
@@ -171,6 +175,15 @@ mod tests {
                 ("OBJECT REFCOUNT a", ":2147483647|"),
                 ("OBJECT REFCOUNT c", ":1|"),
                 ("OBJECT BOGUS a", "-ERR unknown subcommand 'BOGUS'. Try OBJECT HELP.|"),
+            ],
+        );
+        world.transcript(
+            client,
+            &[
+                ("CONFIG SET maxmemory 1gb maxmemory-policy allkeys-lru", "+OK|"),
+                ("OBJECT REFCOUNT a", ":1|"),
+                ("CONFIG SET maxmemory-policy allkeys-random", "+OK|"),
+                ("OBJECT REFCOUNT a", ":2147483647|"),
             ],
         );
         world.now = world.now.saturating_add(7000);

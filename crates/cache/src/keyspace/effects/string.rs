@@ -2,7 +2,7 @@
 
 use super::{Effect, Value, put_deadline, put_place, replayable, take_deadline, take_place};
 use crate::keyspace::entry::Entry;
-use crate::keyspace::{Keyspace, Place};
+use crate::keyspace::{KeyEntry, Keyspace, Place};
 use warren_units::bounds::SHARED_SIZE_BYTES_MIN;
 use warren_units::varint::{Cursor, put_bytes, put_i64, put_u64};
 use warren_units::{Rope, UnixMillis};
@@ -77,15 +77,19 @@ impl<'a> Effect<'a> for SetString<'a> {
 
     #[inline]
     fn apply(self, keyspace: &mut Keyspace) {
-        if let Some(entry) = keyspace.entry_mut(self.place)
-            && entry.container().is_none()
-        {
+        let old_deadline = keyspace.change_entry(self.place, |entry| {
+            if entry.container().is_some() {
+                return None;
+            }
             match self.value {
                 Value::Slice(slice) => entry.set_string(slice),
                 Value::Shared(bytes) => entry.set_shared(bytes.clone()),
             }
+            Some(entry.expire_at())
+        });
+        if let Some(old_deadline) = old_deadline.flatten() {
             if let Deadline::Set(deadline) = self.deadline
-                && entry.expire_at() != deadline
+                && old_deadline != deadline
             {
                 keyspace.set_deadline(self.place, deadline);
             }
@@ -121,11 +125,8 @@ impl<'a> Effect<'a> for SetInteger<'a> {
     }
 
     fn apply(self, keyspace: &mut Keyspace) {
-        match keyspace.entry_mut(self.place) {
-            Some(entry) => {
-                entry.set_integer(self.value);
-                keyspace.changed(self.place);
-            }
+        match keyspace.change_entry(self.place, |entry| entry.set_integer(self.value)) {
+            Some(()) => keyspace.changed(self.place),
             None => keyspace.put(self.place, Entry::new_integer(self.place.key, self.value)),
         }
     }
@@ -147,11 +148,8 @@ impl<'a> Effect<'a> for SetText<'a> {
     }
 
     fn apply(self, keyspace: &mut Keyspace) {
-        match keyspace.entry_mut(self.place) {
-            Some(entry) => {
-                entry.set_short_text(self.text);
-                keyspace.changed(self.place);
-            }
+        match keyspace.change_entry(self.place, |entry| entry.set_short_text(self.text)) {
+            Some(()) => keyspace.changed(self.place),
             None => {
                 let mut entry = Entry::new_string(self.place.key, b"");
                 entry.set_short_text(self.text);
@@ -175,9 +173,8 @@ impl<'a> Effect<'a> for Append<'a> {
     }
 
     fn apply(self, keyspace: &mut Keyspace) -> usize {
-        match keyspace.entry_mut(self.place) {
-            Some(entry) => {
-                let size = entry.append(self.tail.as_slice());
+        match keyspace.change_entry(self.place, |entry| entry.append(self.tail.as_slice())) {
+            Some(size) => {
                 keyspace.changed(self.place);
                 size
             }
@@ -207,8 +204,8 @@ impl<'a> Effect<'a> for SetRange<'a> {
     }
 
     fn apply(self, keyspace: &mut Keyspace) -> usize {
-        if let Some(entry) = keyspace.entry_mut(self.place) {
-            let size = entry.set_range(self.offset, self.part.as_slice());
+        let set = |entry: &mut KeyEntry| entry.set_range(self.offset, self.part.as_slice());
+        if let Some(size) = keyspace.change_entry(self.place, set) {
             keyspace.changed(self.place);
             return size;
         }
