@@ -144,7 +144,10 @@ impl Cache {
                 continue;
             }
             if self.shared.settings.eviction.memory_bytes_max > 0 {
-                self.make_room(step);
+                self.make_room(step, |shared| {
+                    let row = shared.lookup.find(args.get(0));
+                    row.is_some_and(|row| row.grows_keyspace() || row.spec.name == "exec")
+                });
             }
             self.run_one(step, host, &mut session, args, rope);
             has_looked |= session.last_command.is_none_or(Row::looks_at_state);
@@ -173,9 +176,9 @@ impl Cache {
 
     /// Evicts keys where the keyspace holds more than it may, in a record of their own. Nothing is evicted while
     /// clients are paused.
-    fn make_room(&mut self, step: &mut Step<'_>) {
+    fn make_room(&mut self, step: &mut Step<'_>, may_grow: impl FnOnce(&Shared) -> bool) {
         if self.shared.pause_end().is_none_or(|end| end <= step.now) {
-            eviction::make_room(&mut self.shared, step);
+            eviction::make_room(&mut self.shared, step, may_grow);
             self.finish_step(step);
         }
     }
@@ -344,7 +347,7 @@ impl Cache {
             && crate::keyspace::expiry::expire_due(&mut self.shared, step, limit);
         self.finish_step(step);
         if self.shared.can_evict() {
-            self.make_room(step);
+            self.make_room(step, |_| true);
         }
         more
     }

@@ -21,6 +21,13 @@ use policy::{NO_EVICTION, Policy, Uses};
 use search::{Pool, Search};
 use warren_units::{Step, UnixMillis};
 
+/// A request that makes nothing larger evicts one key where others evict so many.
+const WITHOUT_GROWTH_SHARE: usize = 10;
+
+/// About what the log takes for an eviction, and for how many of them a step asks for room.
+const RECORD_SIZE_BYTES: usize = 64;
+const KEY_COUNT_RESERVED_MAX: usize = 10_000;
+
 /// What the operator decided.
 #[derive(Clone, Copy, Debug)]
 pub struct EvictionSettings {
@@ -66,6 +73,8 @@ pub struct Eviction {
     random: Random,
     /// More is held than may be, and the policy lets nothing go: what would make it more is refused.
     is_out_of_memory: bool,
+    /// The log has no room for records of evictions; what would make the keyspace larger is refused anyway.
+    is_held_back: bool,
     /// Since when more is held than may be, and for how long it was before.
     exceeded_since: Option<UnixMillis>,
     exceeded_milliseconds: u64,
@@ -77,6 +86,7 @@ impl Eviction {
             pool: Pool::default(),
             random: Random::new(seed.rotate_left(32)),
             is_out_of_memory: false,
+            is_held_back: false,
             exceeded_since: None,
             exceeded_milliseconds: 0,
         }
@@ -119,6 +129,7 @@ impl Shared {
     pub(crate) fn can_evict(&self) -> bool {
         self.settings.eviction.policy.pick.is_some()
             && !self.eviction.is_out_of_memory
+            && !self.eviction.is_held_back
             && self.exceeds_memory()
     }
 
@@ -133,14 +144,22 @@ impl Shared {
     }
 }
 
-/// Evicts keys, as many as one step may, by effects of the record in the making.
-pub fn make_room(shared: &mut Shared, step: &mut Step<'_>) {
-    shared.eviction.is_out_of_memory = false;
+/// Evicts keys, as many as one step may, by effects of the record in the making. In front of a request that does not
+/// make the keyspace larger fewer may: many such come at once.
+pub fn make_room(shared: &mut Shared, step: &mut Step<'_>, may_grow: impl FnOnce(&Shared) -> bool) {
+    (shared.eviction.is_out_of_memory, shared.eviction.is_held_back) = (false, false);
     if !shared.exceeds_memory() {
         return shared.eviction.is_exceeded(false, step.now);
     }
     let settings = shared.settings.eviction;
     let mut left = settings.key_count_max();
+    if !may_grow(shared) {
+        left = left.div_ceil(WITHOUT_GROWTH_SHARE);
+    }
+    if step.batch.refuses_growth(|| left.min(KEY_COUNT_RESERVED_MAX) * RECORD_SIZE_BYTES) {
+        shared.eviction.is_held_back = true;
+        left = 0;
+    }
     while shared.exceeds_memory() && left > 0 {
         left -= 1;
         if !evict_one(shared, step, &settings) {

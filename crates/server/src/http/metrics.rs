@@ -4,13 +4,16 @@ use crate::core::Core;
 use std::fmt::Write;
 
 pub fn text(core: &Core) -> String {
-    let (overview, keys, commands, clients) = {
+    let (overview, keys, commands, clients, evicted, used, used_max) = {
         let engine = core.engine();
         let shared = &engine.cache().shared;
         let databases = 0..warren_units::bounds::DATABASE_COUNT as u8;
         let keys: usize = databases.map(|database| shared.keyspace.database(database).table.len()).sum();
         let commands = shared.statistics.commands_processed;
-        (engine.broker().overview(), keys, commands, shared.sessions.len())
+        let used = shared.keyspace.used_bytes() as u64;
+        let used_max = shared.settings.eviction.memory_bytes_max;
+        let evicted = shared.statistics.evicted_keys;
+        (engine.broker().overview(), keys, commands, shared.sessions.len(), evicted, used, used_max)
     };
     let progress = core.log.progress();
     let rows: &[(&str, &str, &str, u64)] = &[
@@ -40,6 +43,9 @@ pub fn text(core: &Core) -> String {
         ("redis_connected_clients", "gauge", "RESP clients", clients as u64),
         ("redis_commands_processed_total", "counter", "RESP commands processed", commands),
         ("redis_keys", "gauge", "Keys in all databases", keys as u64),
+        ("redis_memory_used_bytes", "gauge", "Memory of keys and values", used),
+        ("redis_memory_max_bytes", "gauge", "What maxmemory allows, 0 without a limit", used_max),
+        ("redis_evicted_keys_total", "counter", "Keys evicted for want of memory", evicted),
         ("warren_log_written_lsn", "gauge", "Newest record written", progress.written.0),
         ("warren_log_synced_lsn", "gauge", "Newest record on stable storage", progress.synced.0),
     ];
