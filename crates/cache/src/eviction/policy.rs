@@ -77,5 +77,5 @@ fn idleness(access: &Access, entry: &KeyEntry) -> u32 {
 /// Of keys used equally often, the one whose count is older.
 fn rareness(access: &Access, entry: &KeyEntry) -> u32 {
     let frequency = access.frequency(entry).unwrap_or(0);
-    u32::from(u8::MAX - frequency) << u16::BITS | access.minutes_since_count(entry).min(u32::from(u16::MAX))
+    (u32::from(u8::MAX - frequency) << u16::BITS) | access.minutes_since_count(entry).min(u32::from(u16::MAX))
 }

@@ -71,7 +71,7 @@ impl Access {
     pub(super) fn mark_new(&self, entry: &mut KeyEntry) {
         let mark = match self.counting {
             None => self.clock,
-            Some(_) => self.minute() << u8::BITS | u32::from(FREQUENCY_OF_NEW),
+            Some(_) => (self.minute() << u8::BITS) | u32::from(FREQUENCY_OF_NEW),
         };
         entry.set_access_clock(mark);
     }
@@ -94,7 +94,7 @@ impl Access {
         if frequency < u8::MAX && self.random.next_u64() <= u64::MAX / odds {
             frequency += 1;
         }
-        entry.set_access_clock(self.minute() << u8::BITS | u32::from(frequency));
+        entry.set_access_clock((self.minute() << u8::BITS) | u32::from(frequency));
     }
 
     /// Whole seconds of the clock since the entry was last used.

@@ -108,7 +108,7 @@ fn server(context: &Context<'_, '_>, lines: &mut Lines) {
     lines.add("server_time_usec", context.step.now.0 * 1000);
     lines.add("uptime_in_seconds", uptime);
     lines.add("uptime_in_days", uptime / 86_400);
-    lines.add("lru_clock", context.step.now.0 / 1000 & 0xff_ffff);
+    lines.add("lru_clock", (context.step.now.0 / 1000) & 0xff_ffff);
     lines.add("executable", &process.executable);
     lines.add("config_file", &process.config_file);
     lines.add("io_threads_active", process.io_thread_count);
