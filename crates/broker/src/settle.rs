@@ -21,13 +21,17 @@ pub enum Settlement {
 
 /// Numbers of durable messages of one queue that become one effect.
 #[derive(Default)]
-struct Gathered {
+pub(crate) struct Gathered {
     queue: Option<QueueRef>,
     sequences: SmallVec<[u64; 8]>,
 }
 
 impl Gathered {
-    fn flush(&mut self, settlement: Settlement, step: &mut Step<'_>) {
+    pub fn len(&self) -> usize {
+        self.sequences.len()
+    }
+
+    pub fn flush(&mut self, settlement: Settlement, step: &mut Step<'_>) {
         let Some(queue) = self.queue.take().map(|reference| reference.id) else { return };
         let sequences = Runs::from_unsorted(std::mem::take(&mut self.sequences));
         let effect = match settlement {
@@ -37,7 +41,7 @@ impl Gathered {
         effect.record(step.batch);
     }
 
-    fn add(&mut self, queue: QueueRef, sequence: u64, settlement: Settlement, step: &mut Step<'_>) {
+    pub fn add(&mut self, queue: QueueRef, sequence: u64, settlement: Settlement, step: &mut Step<'_>) {
         if self.queue != Some(queue) {
             self.flush(settlement, step);
             self.queue = Some(queue);
@@ -55,7 +59,7 @@ impl Broker {
         deliveries: Deliveries,
         settlement: Settlement,
     ) {
-        let mut gathered = Gathered::default();
+        let (mut gathered, mut given_up) = (Gathered::default(), Gathered::default());
         let mut returned_to: SmallVec<[QueueRef; 4]> = SmallVec::new();
         for (_, delivery) in deliveries {
             let consumer = self.consumers.get_mut(delivery.consumer.key as usize);
@@ -81,7 +85,7 @@ impl Broker {
                     }
                 }
                 Settlement::Requeue if is_over_limit => {
-                    self.give_up(step, reference.slot, entry, Reason::DeliveryLimit);
+                    self.give_up(step, reference.slot, entry, Reason::DeliveryLimit, &mut given_up);
                 }
                 Settlement::Requeue => {
                     if entry.durable {
@@ -92,10 +96,13 @@ impl Broker {
                         returned_to.push(reference);
                     }
                 }
-                Settlement::Reject => self.give_up(step, reference.slot, entry, Reason::Rejected),
+                Settlement::Reject => {
+                    self.give_up(step, reference.slot, entry, Reason::Rejected, &mut given_up);
+                }
             }
         }
         gathered.flush(settlement, step);
+        given_up.flush(Settlement::Reject, step);
         for reference in returned_to {
             if self.state.live_queue(reference).is_some() {
                 self.schedule_head(reference.slot);

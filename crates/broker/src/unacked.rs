@@ -149,6 +149,26 @@ impl Unacked {
         Some(taken)
     }
 
+    /// Takes the first `count` deliveries.
+    pub fn take_first(&mut self, count: usize) -> Deliveries {
+        let mut taken = Deliveries::new();
+        while taken.len() < count
+            && let Some(block) = self.blocks.front_mut()
+        {
+            let wanted = count - taken.len();
+            let chunk = block.own();
+            let end = chunk.iter().enumerate().filter(|(_, (_, delivery))| delivery.is_some()).nth(wanted);
+            let end = end.map_or(chunk.len(), |(place, _)| place);
+            self.count -= end;
+            taken.extend(chunk.drain(..end).filter_map(|(tag, delivery)| Some((tag, delivery?))));
+            if chunk.is_empty() {
+                self.blocks.pop_front();
+            }
+        }
+        self.live -= taken.len();
+        taken
+    }
+
     pub fn take_all(&mut self) -> Deliveries {
         (self.live, self.count) = (0, 0);
         let mut taken = Deliveries::new();
@@ -268,6 +288,7 @@ mod tests {
         Push,
         Take { choice: usize, multiple: bool },
         PutBack,
+        TakeFirst { count: usize },
         Freeze,
     }
 
@@ -277,6 +298,7 @@ mod tests {
             14 => any::<usize>().prop_map(|choice| Act::Take { choice, multiple: false }),
             1 => any::<usize>().prop_map(|choice| Act::Take { choice, multiple: true }),
             4 => Just(Act::PutBack),
+            2 => (0..40usize).prop_map(|count| Act::TakeFirst { count }),
             1 => Just(Act::Freeze),
         ]
     }
@@ -324,6 +346,12 @@ mod tests {
                             model.extend(deliveries.iter().map(|(tag, _)| (*tag, ())));
                             unacked.put_back(deliveries);
                         }
+                    }
+                    Act::TakeFirst { count } => {
+                        let expected: Vec<u64> = model.keys().take(count).copied().collect();
+                        let taken = unacked.take_first(count);
+                        prop_assert_eq!(tags(Some(taken)), Some(expected.clone()));
+                        expected.iter().for_each(|tag| drop(model.remove(tag)));
                     }
                     Act::Freeze => frozen.push((unacked.freeze(), model.keys().copied().collect::<Vec<_>>())),
                 }

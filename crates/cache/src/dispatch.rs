@@ -11,6 +11,7 @@ use crate::lookup::{Lookup, Row};
 use crate::process::ProcessFacts;
 use crate::pubsub::PubSub;
 use crate::random::Random;
+use crate::room;
 use crate::session::{OnTimeout, ReplyMode, Session, Transaction};
 use crate::sessions::Sessions;
 use crate::settings::{AppendFsync, Settings};
@@ -65,7 +66,8 @@ impl Cache {
             wants_shutdown: false,
             wants_checkpoint: false,
             expires_actively: true,
-            pause: None,
+            expiry_held_until: UnixMillis(0),
+                pause: None,
         };
         Cache { shared, next_client_id: 1 }
     }
@@ -326,6 +328,7 @@ impl Cache {
         self.run_released(step, host);
         let more = self.shared.expires_actively
             && self.shared.pause_end().is_none_or(|end| end <= step.now)
+            && self.shared.expiry_held_until <= step.now
             && crate::keyspace::expiry::expire_due(&mut self.shared, step, limit);
         self.finish_step(step);
         more
@@ -336,6 +339,7 @@ impl Cache {
         let expiry = self.shared.keyspace.next_due().filter(|_| self.shared.expires_actively);
         // Nothing expires while clients are paused.
         let expiry = expiry.map(|due| self.shared.pause_end().map_or(due, |end| end.max(due)));
+        let expiry = expiry.map(|due| due.max(self.shared.expiry_held_until));
         expiry.into_iter().chain(self.shared.deadlines.next()).min()
     }
 }
@@ -390,7 +394,7 @@ impl Context<'_, '_> {
             self.block(args, &[], Some(until), OnTimeout::Run);
             return Ok(());
         }
-        if flags.has(Flags::DENYOOM) && self.step.batch.refuses_growth(|| args.size()) {
+        if flags.has(Flags::WRITE) && self.is_log_full(flags, room::effects_size(args)) {
             return Err(self.refuse(args, CommandError::LOG_IS_FULL));
         }
         if self.session.transaction.is_some() && !flags.has(Flags::NOT_QUEUED) {

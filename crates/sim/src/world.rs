@@ -22,6 +22,9 @@ use warren_engine::cache::settings::AppendFsync;
 use warren_log::LogOptions;
 use warren_units::Lsn;
 
+/// On a full disk a quarter of a segment is kept for what is not refused: several requests have to fit there.
+const SMALL_DISK_SEGMENT_SIZE_BYTES_MIN: u64 = 64 * 1024;
+
 /// Checkpoints and bodies files are made in steps of 64 KiB.
 const RESERVE_SIZE_BYTES_MIN: u64 = 256 * 1024;
 
@@ -53,8 +56,6 @@ pub struct World {
     /// A fault of the disk was injected in this life of the server.
     pub disk_is_faulty: bool,
     pub counters: Counters,
-    /// The engine was told that the disk has little room.
-    pub is_growth_bounded: bool,
     /// Counts when clients began to wait for a body.
     pub postponed_count: u64,
 }
@@ -95,8 +96,8 @@ pub struct Counters {
     pub disk_errors: u64,
     /// Checkpoints on a full disk that were finished, with the room of the reserve.
     pub rescues: u64,
-    /// Ends of the process because a record found no room.
-    pub full_ends: u64,
+    /// Of `refusals`, those when even the room for acknowledgements was used up.
+    pub settling_refusals: u64,
     /// Starts from a checkpoint.
     pub restores: u64,
 }
@@ -116,7 +117,7 @@ impl Counters {
         self.refusals += other.refusals;
         self.disk_errors += other.disk_errors;
         self.rescues += other.rescues;
-        self.full_ends += other.full_ends;
+        self.settling_refusals += other.settling_refusals;
         self.restores += other.restores;
         for (family, count) in &other.by_family {
             *self.by_family.entry(family).or_default() += count;
@@ -127,13 +128,18 @@ impl Counters {
 impl World {
     pub fn new(seed: u64) -> World {
         let mut random = Random::new(seed);
+        let is_disk_small = random.chance(30);
+        let segment_size_bytes = match is_disk_small {
+            true => SMALL_DISK_SEGMENT_SIZE_BYTES_MIN << random.below(3),
+            false => 4096 << random.below(5),
+        };
         let settings = Settings {
             append_fsync: *random.pick(&[AppendFsync::Always, AppendFsync::EverySecond, AppendFsync::No]),
             confirms: if random.chance(80) { ConfirmLevel::Synced } else { ConfirmLevel::Written },
             loop_count: 1 + random.below(3) as usize,
-            segment_size_bytes: 4096 << random.below(5),
+            segment_size_bytes,
             body_memory_bytes: *random.pick(&[0, 2000, 50_000, 256 << 20]),
-            is_disk_small: random.chance(25),
+            is_disk_small,
         };
         // Some runs are about few families, so that their clients meet more often.
         let families: Vec<&'static Family> = match random.below(3) {
@@ -165,7 +171,6 @@ impl World {
             newest_checkpoint: Lsn::NONE,
             disk_is_faulty: false,
             counters: Counters::default(),
-            is_growth_bounded: false,
             postponed_count: 0,
         }
     }

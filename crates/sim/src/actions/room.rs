@@ -9,7 +9,7 @@ pub fn run(world: &mut World) -> Checked {
             world.trace.note("the disk has room again");
             world.disk.set_capacity(u64::MAX);
         }
-    } else if world.settings.is_disk_small || world.random.chance(10) {
+    } else if world.settings.is_disk_small {
         let left = world.random.below(2 * world.settings.segment_size_bytes);
         world.trace.note(format!("the disk has room for {left} bytes"));
         world.disk.set_capacity(world.disk.used_bytes() + left);

@@ -3,7 +3,7 @@
 
 use crate::checker::Released;
 use crate::checker::failure::{Checked, Failure};
-use crate::model::Moment;
+use crate::model::{Moment, Refusable};
 use crate::model::keys::{Value, Waiter};
 use crate::operation::{Operation, Run};
 use crate::reply::Reply;
@@ -87,8 +87,13 @@ impl RespSession {
     /// The engine has refused a request because the disk is full: nothing is changed.
     fn refused(&mut self, operation: &Operation, what: &str, moment: &Moment<'_>) -> Checked {
         let command = operation.words[0].to_ascii_uppercase();
-        let is_shrinking = ALWAYS_SERVED.iter().any(|name| name.as_bytes() == command);
-        if !moment.may_refuse || is_shrinking {
+        let is_in = |table: &[&str]| table.iter().any(|name| name.as_bytes() == command);
+        let may_refuse = match moment.refusable {
+            Refusable::Nothing => false,
+            Refusable::Growth => !is_in(READS) && !is_in(REMOVALS),
+            Refusable::Everything => !is_in(READS),
+        };
+        if !may_refuse {
             return Err(Failure::new("values", format!("{what}: refused as if the disk were full")));
         }
         match operation.run {
@@ -161,7 +166,7 @@ impl RespSession {
         };
         let replies = queued.iter().enumerate().map(|(place, operation)| match &operation.run {
             // How large a result is to be stored is known only now.
-            Run::Command(_) if moment.may_refuse && elements.get(place).is_some_and(is_disk_full) => {
+            Run::Command(_) if moment.refusable > Refusable::Nothing && elements.get(place).is_some_and(is_disk_full) => {
                 elements[place].clone()
             }
             Run::Command(command) => command(moment, elements.get(place).unwrap_or(&Reply::Bulk(None))),
@@ -200,7 +205,7 @@ impl RespSession {
 }
 
 /// Commands that no full disk refuses.
-const ALWAYS_SERVED: &[&str] = &[
+const READS: &[&str] = &[
     "GET",
     "MGET",
     "STRLEN",
@@ -216,6 +221,13 @@ const ALWAYS_SERVED: &[&str] = &[
     "SISMEMBER",
     "ZRANGE",
     "ZSCORE",
+    "MULTI",
+    "DISCARD",
+    "WATCH",
+];
+
+/// Commands that are refused only where the room kept for them is used up.
+const REMOVALS: &[&str] = &[
     "DEL",
     "UNLINK",
     "GETDEL",
@@ -234,9 +246,6 @@ const ALWAYS_SERVED: &[&str] = &[
     "PEXPIRE",
     "PERSIST",
     "BLPOP",
-    "MULTI",
-    "DISCARD",
-    "WATCH",
 ];
 
 fn is_disk_full(reply: &Reply) -> bool {

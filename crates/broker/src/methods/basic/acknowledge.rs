@@ -1,6 +1,7 @@
 //! `basic.ack`, `basic.reject`, `basic.nack`: what the client did with its deliveries.
 
 use crate::call::Call;
+use crate::held_back::NAMED_MESSAGE_SIZE_BYTES;
 use crate::refusal::Refusal;
 use crate::settle::Settlement;
 use warren_amqp::methods::{BasicAck, BasicNack, BasicReject};
@@ -28,6 +29,11 @@ fn settle(call: &mut Call<'_, '_>, tag: u64, multiple: bool, settlement: Settlem
     let deliveries = channel.unacked.take(tag, multiple);
     let deliveries =
         deliveries.ok_or_else(|| Refusal::precondition_failed(format!("unknown delivery tag {tag}")))?;
+    if let Err(refusal) = call.need_room(deliveries.len() * NAMED_MESSAGE_SIZE_BYTES) {
+        call.channel().unacked.put_back(deliveries);
+        return Err(refusal);
+    }
+    let channel = call.channel();
     channel.counters.acknowledged += deliveries.len() as u64;
     match &mut channel.transaction {
         Some(transaction) => transaction.settle(settlement, deliveries),
