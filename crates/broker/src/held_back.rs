@@ -13,7 +13,7 @@ use std::collections::VecDeque;
 use warren_units::{Step, UnixMillis};
 
 /// A request that takes something away writes no more than this, but for what is counted by whoever asks.
-pub const STEP_SIZE_BYTES: usize = 4096;
+pub const STEP_SIZE_BYTES: usize = 1024;
 
 /// Bytes of one message in an effect that names messages.
 pub const NAMED_MESSAGE_SIZE_BYTES: usize = 24;

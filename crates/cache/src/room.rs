@@ -7,7 +7,7 @@ use warren_resp::Args;
 
 /// What follows from a command besides its own effects (an expired key goes, a client that waited is served)
 /// writes no more than this, as a rule.
-pub const STEP_SIZE_BYTES: usize = 4096;
+pub const STEP_SIZE_BYTES: usize = 1024;
 
 /// An effect may say more of an argument, or of another name, than its bytes: its size, a score.
 pub const ARGUMENT_SIZE_BYTES: usize = 16;

@@ -81,8 +81,8 @@ fn print_progress(seeds: u64, elapsed: Duration, totals: &Counters, failures: u6
         totals.restores,
         totals.disk_errors,
         totals.refusals,
-        totals.rescues,
-        totals.settling_refusals
+        totals.settling_refusals,
+        totals.rescues
     );
 }
 

@@ -35,7 +35,7 @@ pub enum Refusable {
 
 impl Refusable {
     /// Less room than this may be too little for a request that shrinks the state.
-    const SETTLING_SIZE_BYTES_MIN: u64 = 6 * 1024;
+    const SETTLING_SIZE_BYTES_MIN: u64 = 3 * 1024;
 
     pub fn by(log: &Log, batch_size: usize) -> Refusable {
         let left = log.room(0).size_bytes_max.saturating_sub(batch_size as u64);

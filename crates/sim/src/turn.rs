@@ -261,11 +261,13 @@ impl World {
         self.counters.records += u64::from(batch.count());
         self.hashes.note(batch.last(), server.engine.durable_hash());
         server.sync_wanted = server.sync_wanted.max(batch.sync_wanted());
-        let (first, last) = (batch.first(), batch.last());
+        let (first, last, size) = (batch.first(), batch.last(), batch.size());
+        let room = server.log.room(0).size_bytes_max;
         match server.log.reserve(batch) {
             Ok(reservation) => server.reserved(loop_index, reservation),
             Err(LogError::Full { .. }) => {
-                return Err(Failure::new("room", format!("records {first} to {last} find no room")));
+                let text = format!("{size} bytes of records {first} to {last} find no room: there is {room}");
+                return Err(Failure::new("room", text));
             }
             Err(error) => {
                 // Where a sync of the new segment failed, more may be lost than with the process alone.

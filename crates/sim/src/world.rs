@@ -23,7 +23,7 @@ use warren_log::LogOptions;
 use warren_units::Lsn;
 
 /// On a full disk a quarter of a segment is kept for what is not refused: several requests have to fit there.
-const SMALL_DISK_SEGMENT_SIZE_BYTES_MIN: u64 = 64 * 1024;
+const SMALL_DISK_SEGMENT_SIZE_BYTES_MIN: u64 = 16 * 1024;
 
 /// Checkpoints and bodies files are made in steps of 64 KiB.
 const RESERVE_SIZE_BYTES_MIN: u64 = 256 * 1024;
