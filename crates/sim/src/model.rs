@@ -37,9 +37,10 @@ impl Refusable {
     /// Less room than this may be too little for a request that shrinks the state.
     const SETTLING_SIZE_BYTES_MIN: u64 = 3 * 1024;
 
-    pub fn by(log: &Log, batch_size: usize) -> Refusable {
+    /// `is_disk_faulty`: a segment may not come for another reason than a full disk, either.
+    pub fn by(log: &Log, batch_size: usize, is_disk_faulty: bool) -> Refusable {
         let left = log.room(0).size_bytes_max.saturating_sub(batch_size as u64);
-        match log.is_space_short() {
+        match is_disk_faulty || log.is_space_short() {
             true if left < Refusable::SETTLING_SIZE_BYTES_MIN => Refusable::Everything,
             true => Refusable::Growth,
             false => Refusable::Nothing,

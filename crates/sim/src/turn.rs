@@ -132,7 +132,7 @@ impl World {
         let words: Vec<String> = args.iter().map(crate::trace::shown).collect();
         self.trace.note(format!("client {} {} -> {actual:?} {lsn:?}", link.client, words.join(" ")));
         let mut moment = Moment::new(&mut self.model, server.engine.now().0, lsn);
-        moment.refusable = Refusable::by(&server.log, server.engine.batch_size());
+        moment.refusable = Refusable::by(&server.log, server.engine.batch_size(), self.disk_is_faulty);
         let Session::Resp(session) = &mut link.session else { return Ok(()) };
         session.executed(&mut moment, actual.as_ref(), link.client)?;
         for (waiter, reply) in moment.serve_waiters() {
@@ -155,7 +155,7 @@ impl World {
         server.engine.collect_one(peer, &mut link.outbox);
         let (before, size) = (server.engine.newest_lsn(), link.outbox.len());
         server.engine.receive_amqp(peer, request);
-        let refusable = Refusable::by(&server.log, server.engine.batch_size());
+        let refusable = Refusable::by(&server.log, server.engine.batch_size(), self.disk_is_faulty);
         if refusable > Refusable::Nothing {
             server.engine.collect_one(peer, &mut link.outbox);
             let told: Vec<u8> = link.outbox.rope().chunks(size).flatten().copied().collect();
