@@ -12,6 +12,7 @@ use warren_broker::{Broker, Content, Garbage, PeerInfo, Request, Settings};
 use warren_units::{Batch, LoopId, Lsn, PeerId, Peers, Progress, Step, UnixMillis};
 
 const QUEUE: ShortStr<'static> = ShortStr::literal("q");
+const TAG: ShortStr<'static> = ShortStr::literal("tag");
 const TIME_TO_LIVE_MILLISECONDS: i64 = 3_600_000;
 
 /// What is done to the messages, and how they are kept before.
@@ -90,6 +91,7 @@ impl World {
         drop(taken);
         self.garbage.clear();
         self.peers.collect(LoopId(0), |collected| collected.outbox.rope_mut().clear_keeping(1 << 20));
+        self.peers.set_unsent(self.peer, 0);
     }
 
     fn send<'a>(&mut self, channel: u16, method: impl Into<Method<'a>>) {
@@ -130,7 +132,7 @@ impl World {
             });
         }
         if row.is_consumed {
-            self.send(1, BasicConsume { queue: QUEUE, ..Default::default() });
+            self.send(1, BasicConsume { queue: QUEUE, consumer_tag: TAG, ..Default::default() });
             // As the client reads, its connection has credit again.
             while self.unacknowledged() < count {
                 self.step(|broker, step| broker.drained(step, peer));
@@ -149,7 +151,7 @@ fn purge(world: &mut World) {
 
 fn purge_half(world: &mut World) {
     let half = world.unacknowledged() / 2;
-    world.send(1, BasicCancel { consumer_tag: ShortStr::EMPTY, ..Default::default() });
+    world.send(1, BasicCancel { consumer_tag: TAG, ..Default::default() });
     world.send(1, BasicNack { delivery_tag: half, multiple: true, requeue: true });
     world.settle();
     (world.slowest, world.total) = (Duration::ZERO, Duration::ZERO);

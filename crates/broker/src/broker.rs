@@ -16,7 +16,7 @@ use crate::generated::Generated;
 use crate::held_back::HeldBack;
 use crate::names::{Name, NameMap, name_map};
 use crate::paging::Fetch;
-use crate::ready::Ready;
+use crate::ready::{Entry, Ready};
 use crate::refusal::Refusal;
 use crate::settings::Settings;
 use crate::state::State;
@@ -53,7 +53,11 @@ pub struct Content<'a> {
 }
 
 /// Messages that left a queue all at once. Freeing them takes long: that is for another thread.
-pub struct Garbage(#[expect(dead_code, reason = "held only to be freed elsewhere")] pub(crate) Vec<Ready>);
+#[expect(dead_code, reason = "held only to be freed elsewhere")]
+pub struct Garbage {
+    ready: Vec<Ready>,
+    settled: Vec<Entry>,
+}
 
 /// Numbers for the management API, since start.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
@@ -296,7 +300,14 @@ impl Broker {
     pub(crate) fn discard(&mut self, messages: impl IntoIterator<Item = Ready>) {
         let messages: Vec<Ready> = messages.into_iter().filter(|ready| !ready.is_empty()).collect();
         if !messages.is_empty() {
-            self.garbage.push(Garbage(messages));
+            self.garbage.push(Garbage { ready: messages, settled: Vec::new() });
+        }
+    }
+
+    /// The same of messages that clients have settled.
+    pub(crate) fn discard_settled(&mut self, settled: Vec<Entry>) {
+        if !settled.is_empty() {
+            self.garbage.push(Garbage { ready: Vec::new(), settled });
         }
     }
 

@@ -19,6 +19,9 @@ use std::collections::VecDeque;
 use warren_amqp::{FieldTable, FieldValue, Payload, Properties, RawProperties, ShortStr};
 use warren_units::{Step, UnixMillis};
 
+/// Dead letters that one step publishes: each costs some microseconds, for its headers are made anew.
+const PUBLISHED_PER_STEP_MAX: usize = 100;
+
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Reason {
     Rejected,
@@ -134,7 +137,7 @@ impl Broker {
     }
 
     pub(crate) fn dead_letters_go_on(&mut self, step: &mut Step<'_>) {
-        let had_room = self.publish_some_dead_letters(step, self.settings.dropped_per_step_max);
+        let had_room = self.publish_some_dead_letters(step, PUBLISHED_PER_STEP_MAX);
         self.dead_letters.is_held_back = !self.dead_letters.is_empty();
         if self.dead_letters.is_held_back {
             self.go_on_at(if had_room { step.now } else { Broker::retry_at(step) });

@@ -6,6 +6,7 @@
 //! is still to go back or to be dead-lettered is one that a client holds.
 
 use crate::broker::Broker;
+use crate::channel::Channel;
 use crate::names::Name;
 use crate::queue::QueueRef;
 use crate::settle::Settlement;
@@ -85,6 +86,20 @@ impl Broker {
         self.go_on_later(step);
     }
 
+    /// Messages that a client holds go back, those up to a tag: very many of them in steps. They wait in a channel
+    /// of their own, which nobody uses. Answers how many; `None` if no such delivery waits.
+    pub(crate) fn give_back_through(&mut self, step: &mut Step<'_>, key: u32, tag: u64) -> Option<usize> {
+        self.keep_held(key);
+        let channel = &mut self.channels[key as usize];
+        let unacked = channel.unacked.split_through(tag)?;
+        let count = unacked.len();
+        let mut aside = Channel::new(channel.peer, channel.number, channel.vhost, channel.user.clone(), 0);
+        (aside.unacked, aside.generation, aside.returns_for) = (unacked, self.state.generation, Some(key));
+        let aside = self.channels.insert(aside) as u32;
+        self.give_back_all(step, aside);
+        Some(count)
+    }
+
     /// What the channel's client holds goes back, and then the channel is no more. Its consumers are gone.
     pub(crate) fn give_back_all(&mut self, step: &mut Step<'_>, channel: u32) {
         if !self.give_back_some(step, channel) {
@@ -103,6 +118,10 @@ impl Broker {
             self.keep_held(key);
             let deliveries = self.channels[key as usize].unacked.take_first(count);
             self.settle(step, key, deliveries, Settlement::Requeue);
+            if let Some(channel) = self.channels[key as usize].returns_for {
+                // By now it may be another one: then this is in vain.
+                self.unpark(step, channel);
+            }
         }
         let is_done = self.channels[key as usize].unacked.len() == 0;
         if is_done {

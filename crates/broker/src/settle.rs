@@ -19,6 +19,9 @@ pub enum Settlement {
     Reject,
 }
 
+/// So many messages settled at once are freed on another thread.
+const DISCARDED_COUNT_MIN: usize = 1024;
+
 /// Numbers of durable messages of one queue that become one effect.
 #[derive(Default)]
 pub(crate) struct Gathered {
@@ -59,6 +62,12 @@ impl Broker {
         deliveries: Deliveries,
         settlement: Settlement,
     ) {
+        // To free very many takes long: that is for another thread.
+        let mut settled = Vec::new();
+        let are_many = deliveries.len() >= DISCARDED_COUNT_MIN;
+        if are_many && settlement == Settlement::Acknowledge {
+            settled.reserve(deliveries.len());
+        }
         let (mut gathered, mut given_up) = (Gathered::default(), Gathered::default());
         let mut returned_to: SmallVec<[QueueRef; 4]> = SmallVec::new();
         for (_, delivery) in deliveries {
@@ -83,6 +92,9 @@ impl Broker {
                     if entry.durable {
                         gathered.add(reference, entry.sequence, settlement, step);
                     }
+                    if are_many {
+                        settled.push(entry);
+                    }
                 }
                 Settlement::Requeue if is_over_limit => {
                     self.give_up(step, reference.slot, entry, Reason::DeliveryLimit, &mut given_up);
@@ -101,6 +113,7 @@ impl Broker {
                 }
             }
         }
+        self.discard_settled(settled);
         gathered.flush(settlement, step);
         given_up.flush(Settlement::Reject, step);
         for reference in returned_to {

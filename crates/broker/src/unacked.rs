@@ -132,6 +132,7 @@ impl Unacked {
         chunk[place].1.as_ref()?;
         let mut taken = Deliveries::new();
         if multiple {
+            taken.reserve(self.live.min((index + 1) * CHUNK_TAG_COUNT));
             for mut block in self.blocks.drain(..index) {
                 let all = block.own().drain(..);
                 self.count -= all.len();
@@ -147,6 +148,37 @@ impl Unacked {
         self.live -= taken.len();
         self.close_gaps();
         Some(taken)
+    }
+
+    /// Cuts off all deliveries up to the one with this tag, 0 for all there are, at no cost for each of them;
+    /// `None` if no such delivery waits.
+    pub fn split_through(&mut self, tag: u64) -> Option<Unacked> {
+        if tag == 0 {
+            return Some(std::mem::take(self));
+        }
+        let index = self.blocks.partition_point(|block| !block.reaches(tag));
+        let place = self.blocks.get(index)?.get().binary_search_by_key(&tag, |(known, _)| *known).ok()?;
+        self.blocks[index].get()[place].1.as_ref()?;
+        let rest = self.blocks[index].own().split_off(place + 1);
+        let mut behind = self.blocks.split_off(index + 1);
+        if !rest.is_empty() {
+            behind.push_front(Block::Own(rest));
+        }
+        let has_gaps = self.count > self.live;
+        let first = Unacked::of(std::mem::replace(&mut self.blocks, behind), has_gaps);
+        *self = Unacked::of(std::mem::take(&mut self.blocks), has_gaps);
+        self.close_gaps();
+        Some(first)
+    }
+
+    fn of(blocks: VecDeque<Block>, has_gaps: bool) -> Unacked {
+        let chunks = || blocks.iter().map(Block::get);
+        let count = chunks().map(VecDeque::len).sum();
+        let live = match has_gaps {
+            true => chunks().flatten().filter(|(_, delivery)| delivery.is_some()).count(),
+            false => count,
+        };
+        Unacked { blocks, count, live }
     }
 
     /// Takes the first `count` deliveries.
@@ -170,8 +202,8 @@ impl Unacked {
     }
 
     pub fn take_all(&mut self) -> Deliveries {
+        let mut taken = Deliveries::with_capacity(self.live);
         (self.live, self.count) = (0, 0);
-        let mut taken = Deliveries::new();
         for mut block in self.blocks.drain(..) {
             taken.extend(block.own().drain(..).filter_map(|(tag, delivery)| Some((tag, delivery?))));
         }
@@ -289,6 +321,7 @@ mod tests {
         Take { choice: usize, multiple: bool },
         PutBack,
         TakeFirst { count: usize },
+        Split { choice: usize },
         Freeze,
     }
 
@@ -299,6 +332,7 @@ mod tests {
             1 => any::<usize>().prop_map(|choice| Act::Take { choice, multiple: true }),
             4 => Just(Act::PutBack),
             2 => (0..40usize).prop_map(|count| Act::TakeFirst { count }),
+            1 => any::<usize>().prop_map(|choice| Act::Split { choice }),
             1 => Just(Act::Freeze),
         ]
     }
@@ -347,11 +381,24 @@ mod tests {
                             unacked.put_back(deliveries);
                         }
                     }
+                    Act::Split { choice } => {
+                        let tag = choice as u64 % (newest + 2);
+                        let is_there = tag == 0 || model.contains_key(&tag);
+                        let through = if tag == 0 { u64::MAX } else { tag };
+                        let mut first = unacked.split_through(tag);
+                        prop_assert_eq!(first.is_some(), is_there);
+                        if let Some(first) = &mut first {
+                            let expected: Vec<u64> = model.range(..=through).map(|(tag, _)| *tag).collect();
+                            prop_assert_eq!(first.len(), expected.len());
+                            prop_assert_eq!(tags(Some(first.take_all())), Some(expected));
+                            model.retain(|tag, _| *tag > through);
+                        }
+                    }
                     Act::TakeFirst { count } => {
                         let expected: Vec<u64> = model.keys().take(count).copied().collect();
                         let taken = unacked.take_first(count);
                         prop_assert_eq!(tags(Some(taken)), Some(expected.clone()));
-                        expected.iter().for_each(|tag| drop(model.remove(tag)));
+                        model.retain(|tag, _| !expected.contains(tag));
                     }
                     Act::Freeze => frozen.push((unacked.freeze(), model.keys().copied().collect::<Vec<_>>())),
                 }

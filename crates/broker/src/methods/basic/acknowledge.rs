@@ -24,6 +24,10 @@ fn negative(requeue: bool) -> Settlement {
 
 #[inline]
 fn settle(call: &mut Call<'_, '_>, tag: u64, multiple: bool, settlement: Settlement) -> Result<(), Refusal> {
+    let channel = call.channel();
+    if multiple && settlement == Settlement::Requeue && channel.transaction.is_none() {
+        return requeue_through(call, tag);
+    }
     call.broker.keep_held(call.channel);
     let channel = call.channel();
     let deliveries = channel.unacked.take(tag, multiple);
@@ -39,5 +43,13 @@ fn settle(call: &mut Call<'_, '_>, tag: u64, multiple: bool, settlement: Settlem
         Some(transaction) => transaction.settle(settlement, deliveries),
         None => call.broker.settle(call.step, call.channel, deliveries, settlement),
     }
+    Ok(())
+}
+
+/// Very many go back in steps, and wait for room in the log.
+fn requeue_through(call: &mut Call<'_, '_>, tag: u64) -> Result<(), Refusal> {
+    let count = call.broker.give_back_through(call.step, call.channel, tag);
+    let count = count.ok_or_else(|| Refusal::precondition_failed(format!("unknown delivery tag {tag}")))?;
+    call.channel().counters.acknowledged += count as u64;
     Ok(())
 }
