@@ -26,15 +26,57 @@ struct Row {
 
 const ROWS: &[Row] = &[
     Row { name: "queue.purge", arguments: &[], dead_letters: false, is_consumed: false, act: purge },
-    Row { name: "queue.purge, half of them held", arguments: &[], dead_letters: false, is_consumed: true, act: purge_half },
+    Row {
+        name: "queue.purge, half of them held",
+        arguments: &[],
+        dead_letters: false,
+        is_consumed: true,
+        act: purge_half,
+    },
     Row { name: "queue.delete", arguments: &[], dead_letters: false, is_consumed: false, act: delete },
-    Row { name: "basic.ack multiple", arguments: &[], dead_letters: false, is_consumed: true, act: acknowledge },
-    Row { name: "basic.nack multiple, requeue", arguments: &[], dead_letters: false, is_consumed: true, act: requeue },
-    Row { name: "basic.nack multiple, dropped", arguments: &[], dead_letters: false, is_consumed: true, act: reject },
-    Row { name: "basic.nack multiple, dead letters", arguments: &[], dead_letters: true, is_consumed: true, act: reject },
+    Row {
+        name: "basic.ack multiple",
+        arguments: &[],
+        dead_letters: false,
+        is_consumed: true,
+        act: acknowledge,
+    },
+    Row {
+        name: "basic.nack multiple, requeue",
+        arguments: &[],
+        dead_letters: false,
+        is_consumed: true,
+        act: requeue,
+    },
+    Row {
+        name: "basic.nack multiple, dropped",
+        arguments: &[],
+        dead_letters: false,
+        is_consumed: true,
+        act: reject,
+    },
+    Row {
+        name: "basic.nack multiple, dead letters",
+        arguments: &[],
+        dead_letters: true,
+        is_consumed: true,
+        act: reject,
+    },
     Row { name: "connection closes", arguments: &[], dead_letters: false, is_consumed: true, act: close },
-    Row { name: "expiry", arguments: &[("x-message-ttl", TIME_TO_LIVE_MILLISECONDS)], dead_letters: false, is_consumed: false, act: expire },
-    Row { name: "expiry, dead letters", arguments: &[("x-message-ttl", TIME_TO_LIVE_MILLISECONDS)], dead_letters: true, is_consumed: false, act: expire },
+    Row {
+        name: "expiry",
+        arguments: &[("x-message-ttl", TIME_TO_LIVE_MILLISECONDS)],
+        dead_letters: false,
+        is_consumed: false,
+        act: expire,
+    },
+    Row {
+        name: "expiry, dead letters",
+        arguments: &[("x-message-ttl", TIME_TO_LIVE_MILLISECONDS)],
+        dead_letters: true,
+        is_consumed: false,
+        act: expire,
+    },
 ];
 
 struct World {
@@ -96,7 +138,9 @@ impl World {
 
     fn send<'a>(&mut self, channel: u16, method: impl Into<Method<'a>>) {
         let (peer, method) = (self.peer, method.into());
-        self.step(|broker, step| broker.receive(step, peer, Request::Method { channel, method, content: None }));
+        self.step(|broker, step| {
+            broker.receive(step, peer, Request::Method { channel, method, content: None })
+        });
     }
 
     /// What time asks for, until nothing is left.

@@ -180,7 +180,8 @@ impl Broker {
             queue.used_at = step.now;
         }
         if queue.used_at.saturating_add(milliseconds) <= step.now {
-            if self.state.queue(reference.slot).is_recorded() && !step.batch.has_upkeep_room(STEP_SIZE_BYTES) {
+            if self.state.queue(reference.slot).is_recorded() && !step.batch.has_upkeep_room(STEP_SIZE_BYTES)
+            {
                 self.deadlines.ordered.insert((Broker::retry_at(step), Deadline::Unused(reference)));
                 return;
             }

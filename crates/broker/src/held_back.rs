@@ -142,7 +142,8 @@ impl Broker {
         while step.batch.has_upkeep_room(STEP_SIZE_BYTES)
             && let Some(queue) = self.held_back.abandoned.pop_front()
         {
-            let is_abandoned = |queue: &mut crate::queue::Queue| queue.auto_delete && queue.consumers.is_empty();
+            let is_abandoned =
+                |queue: &mut crate::queue::Queue| queue.auto_delete && queue.consumers.is_empty();
             if self.state.live_queue(queue).is_some_and(is_abandoned) {
                 self.delete_queue(step, queue.slot);
             }

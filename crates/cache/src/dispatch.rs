@@ -67,7 +67,7 @@ impl Cache {
             wants_checkpoint: false,
             expires_actively: true,
             expiry_held_until: UnixMillis(0),
-                pause: None,
+            pause: None,
         };
         Cache { shared, next_client_id: 1 }
     }

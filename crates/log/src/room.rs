@@ -3,7 +3,8 @@
 
 use crate::error::LogError;
 use crate::format::{
-    BATCH_ALIGNMENT_BYTES, BATCH_HEADER_SIZE_BYTES, SEGMENT_HEADER_SIZE_BYTES, SegmentHeader, batch_span_bytes,
+    BATCH_ALIGNMENT_BYTES, BATCH_HEADER_SIZE_BYTES, SEGMENT_HEADER_SIZE_BYTES, SegmentHeader,
+    batch_span_bytes,
 };
 use crate::segment::{Segment, lock};
 use crate::writer::{Log, LogOptions, Tail};

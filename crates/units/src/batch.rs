@@ -239,7 +239,7 @@ impl Batch {
     /// If a record is open: turns end between steps.
     pub fn take(&mut self) -> Batch {
         assert!(self.open.is_none(), "a turn ended within a step");
-        let next = Batch { room: BatchRoom::of(self.room.source.clone()), ..Batch::new(self.next_lsn()) };
+        let next = Batch { room: BatchRoom::of(self.room.source.take()), ..Batch::new(self.next_lsn()) };
         std::mem::replace(self, next)
     }
 

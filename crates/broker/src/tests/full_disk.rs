@@ -40,7 +40,10 @@ fn dead_letters_wait_for_room_and_a_crash_leaves_them_where_they_were() {
     assert_eq!(world.counts("dead"), (0, 0));
     world.set_room(Level::Everything);
     world.wait(1000);
-    assert_eq!((world.counts("q"), world.drain(client, "dead")), ((0, 0), ["0", "1", "2"].map(String::from).into()));
+    assert_eq!(
+        (world.counts("q"), world.drain(client, "dead")),
+        ((0, 0), ["0", "1", "2"].map(String::from).into())
+    );
 }
 
 #[test]
@@ -125,9 +128,8 @@ fn topology_is_refused_before_what_takes_away_is() {
         let exchange = name("amq.direct");
         world.send(client, 1, QueueBind { queue, exchange, ..Default::default() });
     };
-    let publish = |persistent| {
-        move |world: &mut World, client| world.publish(client, "", "q", "2", persistent)
-    };
+    let publish =
+        |persistent| move |world: &mut World, client| world.publish(client, "", "q", "2", persistent);
     let growing: [&dyn Fn(&mut World, PeerId); 4] = [&declare(true), &exchange, &bind, &publish(true)];
     let taking: [&dyn Fn(&mut World, PeerId); 4] = [
         &|world, client| world.send(client, 1, QueuePurge { queue, ..Default::default() }),
@@ -164,8 +166,7 @@ fn auto_delete_queues_and_exchanges_go_when_there_is_room() {
     world.wait(1000);
     let state = |world: &World| {
         let state = &world.broker.state;
-        ["passing", "own"].map(|queue| state.queue_named(0, queue.as_bytes()).is_some())
-            == [true, false]
+        ["passing", "own"].map(|queue| state.queue_named(0, queue.as_bytes()).is_some()) == [true, false]
             && state.exchange_named(0, b"x").is_some()
     };
     assert!(state(&world));

@@ -5,7 +5,7 @@ use std::sync::mpsc;
 use std::sync::{Arc, Mutex};
 use warren_log::{Disk, Log, LogError, LogOptions};
 use warren_sim::{Random, SimDisk};
-use warren_units::{Batch, Lsn};
+use warren_units::{Batch, Lsn, RoomSource};
 
 #[test]
 fn a_failed_write_or_sync_ends_the_log_and_is_not_retried() {

@@ -17,7 +17,8 @@ use warren_units::{Lsn, Rope};
 const CHANNEL: u16 = 1;
 
 /// Requests that add to the state.
-const GROWING: &[&str] = &["basic.publish", "tx.commit", "queue.declare", "exchange.declare", "bind", "queue.bind"];
+const GROWING: &[&str] =
+    &["basic.publish", "tx.commit", "queue.declare", "exchange.declare", "bind", "queue.bind"];
 
 /// What a request does to the model.
 type Effect = Box<dyn FnOnce(&mut Moment<'_>)>;

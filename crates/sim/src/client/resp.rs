@@ -3,8 +3,8 @@
 
 use crate::checker::Released;
 use crate::checker::failure::{Checked, Failure};
-use crate::model::{Moment, Refusable};
 use crate::model::keys::{Value, Waiter};
+use crate::model::{Moment, Refusable};
 use crate::operation::{Operation, Run};
 use crate::reply::Reply;
 use crate::trace::shown;
@@ -166,7 +166,9 @@ impl RespSession {
         };
         let replies = queued.iter().enumerate().map(|(place, operation)| match &operation.run {
             // How large a result is to be stored is known only now.
-            Run::Command(_) if moment.refusable > Refusable::Nothing && elements.get(place).is_some_and(is_disk_full) => {
+            Run::Command(_)
+                if moment.refusable > Refusable::Nothing && elements.get(place).is_some_and(is_disk_full) =>
+            {
                 elements[place].clone()
             }
             Run::Command(command) => command(moment, elements.get(place).unwrap_or(&Reply::Bulk(None))),

@@ -16,7 +16,11 @@ pub(in crate::methods) fn handle(call: &mut Call<'_, '_>, _: TxCommit) -> Result
     let transaction = transaction.ok_or_else(not_transactional)?;
     let (settled_count, is_growing) = (transaction.settled_count(), !transaction.publishes.is_empty());
     let size = settled_count * NAMED_MESSAGE_SIZE_BYTES + publish::recorded_size(call);
-    if is_growing { call.need_growth_room(size)? } else { call.need_room(size)? }
+    if is_growing {
+        call.need_growth_room(size)?
+    } else {
+        call.need_room(size)?
+    }
     call.broker.keep_held(call.channel);
     let transaction = call.channel().transaction.as_mut().ok_or_else(not_transactional)?;
     let mut transaction = std::mem::take(transaction);

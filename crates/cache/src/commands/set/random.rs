@@ -9,8 +9,8 @@ use crate::keyspace::effects::key::Delete;
 use crate::keyspace::effects::set::RemoveMembers;
 use crate::parse::need_positive;
 use crate::random::{check_picked_count, need_picked_count, picked_length};
-use crate::room;
 use crate::reply_text::{reply_text, reply_text_or_null};
+use crate::room;
 use bytes::Bytes;
 use warren_resp::Args;
 
