@@ -121,9 +121,7 @@ impl Broker {
     /// The message is to be published elsewhere. It is in no queue's list.
     pub(crate) fn dead_letter(&mut self, queue: QueueRef, entry: Entry, reason: Reason) {
         self.keep_dead_letters();
-        if let Some(queue) = self.state.live_queue(queue) {
-            queue.note_delivered(&entry);
-        }
+        self.state.queue_mut(queue.slot).note_delivered(&entry);
         self.dead_letters.push(queue, entry, reason);
     }
 

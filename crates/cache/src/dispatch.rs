@@ -264,8 +264,13 @@ impl Cache {
             has_blocked: false,
             has_pushed: false,
         };
-        context.run_queued(blocked.command.args());
-        let has_blocked = context.has_blocked;
+        let args = blocked.command.args();
+        let flags = context.resolve(args).map_or(Flags::WRITE, |row| row.spec.flags);
+        // Where the log has no room it waits on, for the next change of its key or its time.
+        let has_blocked = context.is_log_full(flags, room::effects_size(args)) || {
+            context.run_queued(args);
+            context.has_blocked
+        };
         self.give_back(step, waiter, rope);
         if has_blocked {
             session.blocked = Some(blocked);
