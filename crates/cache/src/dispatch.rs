@@ -470,6 +470,7 @@ impl Context<'_, '_> {
             Carrier::Cache(handler) | Carrier::AloneOrSubcommands(handler, _) => handler(self, args),
             Carrier::Host(row) => {
                 self.host.check(row, args)?;
+                self.need_growth_room(self.host.size_bytes_max(row, args))?;
                 let is_always = self.shared.settings.append_fsync == AppendFsync::Always;
                 let gate = self.host.run(row, args, is_always, self.step, &mut self.reply)?;
                 self.shared.host_gate = self.shared.host_gate.and(gate);
