@@ -9,19 +9,19 @@ use crate::channel::Channel;
 use crate::confirms::{ConfirmLevel, Released};
 use crate::connection::{ChannelSlot, Connection, PeerInfo};
 use crate::consumer::Consumer;
-use crate::dead_letter::DeadLetter;
+use crate::dead_letter::DeadLetters;
 use crate::deadlines::Deadlines;
 use crate::effects::Effect;
 use crate::generated::Generated;
+use crate::held_back::HeldBack;
 use crate::names::{Name, NameMap, name_map};
 use crate::paging::Fetch;
-use crate::ready::Ready;
+use crate::ready::{Entry, Ready};
 use crate::refusal::Refusal;
 use crate::settings::Settings;
 use crate::state::State;
 use crate::{handshake, methods};
 use slab::Slab;
-use std::collections::VecDeque;
 use warren_access::Access;
 use warren_amqp::{ConnectionError, Method, MethodId, PROTOCOL_HEADER, Payload, RawProperties, encode};
 use warren_units::varint::Cursor;
@@ -53,7 +53,11 @@ pub struct Content<'a> {
 }
 
 /// Messages that left a queue all at once. Freeing them takes long: that is for another thread.
-pub struct Garbage(#[expect(dead_code, reason = "held only to be freed elsewhere")] pub(crate) Vec<Ready>);
+#[expect(dead_code, reason = "held only to be freed elsewhere")]
+pub struct Garbage {
+    ready: Vec<Ready>,
+    settled: Vec<Entry>,
+}
 
 /// Numbers for the management API, since start.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
@@ -79,8 +83,8 @@ pub struct Broker {
     /// Channels whose confirms wait for the log.
     pub(crate) confirming: Vec<u32>,
     pub(crate) deadlines: Deadlines,
-    /// Messages that queues gave up in this step and that are still to be published elsewhere.
-    pub(crate) dead_letters: VecDeque<DeadLetter>,
+    pub(crate) dead_letters: DeadLetters,
+    pub(crate) held_back: HeldBack,
     /// Channels that wait for direct replies, by address.
     pub(crate) reply_channels: NameMap<u32>,
     pub(crate) generated: Generated,
@@ -108,7 +112,8 @@ impl Broker {
             newest_serial: 0,
             confirming: Vec::new(),
             deadlines: Deadlines::default(),
-            dead_letters: VecDeque::new(),
+            dead_letters: DeadLetters::default(),
+            held_back: HeldBack::default(),
             reply_channels: name_map(settings.seed),
             generated: Generated::new(settings.seed),
             counters: Counters::default(),
@@ -295,7 +300,14 @@ impl Broker {
     pub(crate) fn discard(&mut self, messages: impl IntoIterator<Item = Ready>) {
         let messages: Vec<Ready> = messages.into_iter().filter(|ready| !ready.is_empty()).collect();
         if !messages.is_empty() {
-            self.garbage.push(Garbage(messages));
+            self.garbage.push(Garbage { ready: messages, settled: Vec::new() });
+        }
+    }
+
+    /// The same of messages that clients have settled.
+    pub(crate) fn discard_settled(&mut self, settled: Vec<Entry>) {
+        if !settled.is_empty() {
+            self.garbage.push(Garbage { ready: Vec::new(), settled });
         }
     }
 

@@ -2,6 +2,7 @@
 
 use crate::broker::Broker;
 use crate::channel::Channel;
+use crate::held_back::STEP_SIZE_BYTES;
 use crate::names::Name;
 use crate::refusal::{Refusal, Resource};
 use warren_access::Operation;
@@ -75,6 +76,23 @@ impl Call<'_, '_> {
             return Err(Refusal::new(ReplyCode::NotFound, "no previously declared queue"));
         }
         Ok(name)
+    }
+
+    /// Refuses what adds about `size_bytes` to the log, where it has no room for that.
+    pub fn need_growth_room(&self, size_bytes: usize) -> Result<(), Refusal> {
+        match self.step.batch.refuses_growth(STEP_SIZE_BYTES + size_bytes) {
+            true => Err(Refusal::log_is_full()),
+            false => Ok(()),
+        }
+    }
+
+    /// The same for what takes something away: some room is kept for that, and should it be used up, this is
+    /// refused, too.
+    pub fn need_room(&self, size_bytes: usize) -> Result<(), Refusal> {
+        match self.step.batch.has_room(STEP_SIZE_BYTES + size_bytes) {
+            true => Ok(()),
+            false => Err(Refusal::log_is_full()),
+        }
     }
 
     /// The queue of that name, if this connection may use it.

@@ -35,6 +35,8 @@ pub struct Channel {
     pub counters: ChannelCounters,
     /// What it sent since a basic.get that waits for a body.
     pub postponed: Option<Box<Postponed>>,
+    /// No client has it: messages stand in it that go back from this channel.
+    pub returns_for: Option<u32>,
     /// Which checkpoint has what its client holds, see [`crate::checkpoint`].
     pub generation: u64,
 }
@@ -116,6 +118,7 @@ impl Channel {
             reply_consumer: None,
             counters: ChannelCounters::default(),
             postponed: None,
+            returns_for: None,
             generation: 0,
         }
     }

@@ -47,7 +47,7 @@ struct FrozenQueue {
     levels: SmallVec<[Ready; 1]>,
 }
 
-/// What the client of one channel holds.
+/// What the client of one channel holds; or the broker itself, of messages to be dead-lettered.
 struct FrozenHeld {
     unacked: FrozenUnacked,
     settled: Option<Arc<Settlements>>,
@@ -251,7 +251,10 @@ impl Broker {
                     }
                     Place::Messages(slot + 1)
                 }
-                Place::Held(slot) if slot >= self.channels.capacity() => Place::End,
+                Place::Held(slot) if slot >= self.channels.capacity() => {
+                    parts.extend(self.freeze_dead_letters());
+                    Place::End
+                }
                 Place::Held(slot) => {
                     if self.channels.contains(slot) {
                         parts.extend(self.freeze_held(slot as u32));
@@ -289,6 +292,26 @@ impl Broker {
         if let Some(walk) = &mut self.state.walk {
             walk.early.extend(part);
         }
+    }
+
+    /// The same of messages that wait to be dead-lettered.
+    #[inline]
+    pub(crate) fn keep_dead_letters(&mut self) {
+        if self.dead_letters.generation != self.state.generation {
+            let part = self.freeze_dead_letters();
+            if let Some(walk) = &mut self.state.walk {
+                walk.early.extend(part);
+            }
+        }
+    }
+
+    fn freeze_dead_letters(&mut self) -> Option<Part> {
+        if self.dead_letters.generation == self.state.generation {
+            return None;
+        }
+        self.dead_letters.generation = self.state.generation;
+        let unacked = self.dead_letters.freeze();
+        Some(Part(Content::Held(FrozenHeld { unacked, settled: None })))
     }
 
     fn freeze_held(&mut self, channel: u32) -> Option<Part> {

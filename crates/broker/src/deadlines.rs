@@ -5,8 +5,10 @@
 use crate::broker::Broker;
 use crate::connection::Phase;
 use crate::dead_letter::Reason;
+use crate::held_back::STEP_SIZE_BYTES;
 use crate::queue::QueueRef;
 use crate::queue_feature::Overflow;
+use crate::settle::{Gathered, Settlement};
 use std::collections::BTreeSet;
 use warren_amqp::encode;
 use warren_units::{Gate, PeerId, Step, UnixMillis};
@@ -22,6 +24,8 @@ enum Deadline {
     Excess(QueueRef),
     /// The queue may have been unused for too long.
     Unused(QueueRef),
+    /// What is held back may go on.
+    HeldBack,
     /// A heartbeat is due, or the peer's is missing.
     Heartbeat { index: u32, generation: u32 },
     /// The client should have logged in, or answered our goodbye.
@@ -51,8 +55,13 @@ impl Deadlines {
     }
 
     /// There is more to drop than one step does.
-    pub fn excess(&mut self, queue: QueueRef, now: UnixMillis) {
-        self.ordered.insert((now, Deadline::Excess(queue)));
+    pub fn excess(&mut self, queue: QueueRef, at: UnixMillis) {
+        self.ordered.insert((at, Deadline::Excess(queue)));
+    }
+
+    /// Something is held back that may go on then.
+    pub fn held_back(&mut self, at: UnixMillis) {
+        self.ordered.insert((at, Deadline::HeldBack));
     }
 
     /// A heartbeat every half interval.
@@ -68,12 +77,18 @@ impl Deadlines {
 impl Broker {
     /// Notes when the queue's first message grows too old, unless an earlier look is planned.
     pub(crate) fn schedule_head(&mut self, slot: u32) {
-        let reference = self.state.queue_ref(slot);
         let queue = self.state.queue_mut(slot);
         if !queue.expires_heads {
             return;
         }
         let Some(at) = queue.head_expires_at() else { return };
+        self.look_at_head(slot, at);
+    }
+
+    /// Plans a look at the queue's first message, unless an earlier one is planned.
+    fn look_at_head(&mut self, slot: u32, at: UnixMillis) {
+        let reference = self.state.queue_ref(slot);
+        let queue = self.state.queue_mut(slot);
         if queue.head_look_at.is_none_or(|planned| at < planned) {
             queue.head_look_at = Some(at);
             self.deadlines.ordered.insert((at, Deadline::Head(reference)));
@@ -106,6 +121,11 @@ impl Broker {
                     }
                 }
                 Deadline::Unused(queue) => self.expire_queue(step, queue),
+                // It fills the step, more or less.
+                Deadline::HeldBack => {
+                    self.go_on(step);
+                    return;
+                }
                 Deadline::Heartbeat { index, generation } => {
                     self.heartbeat_due(step, PeerId { index, generation });
                 }
@@ -130,20 +150,27 @@ impl Broker {
         if !self.state.queue(slot).expires_heads {
             return true;
         }
-        loop {
+        let mut dropped = Gathered::default();
+        let is_fresh = loop {
             let queue = self.state.queue_mut(slot);
             if queue.head_expires_at().is_none_or(|at| at > step.now) {
                 self.schedule_head(slot);
-                return true;
+                break true;
             }
             if *left == 0 {
                 self.schedule_head(slot);
-                return false;
+                break false;
             }
-            let Some(entry) = queue.pop() else { return true };
-            self.give_up(step, slot, entry, Reason::Expired);
+            if !self.may_give_up(step, slot, &dropped) {
+                self.look_at_head(slot, Broker::retry_at(step));
+                break false;
+            }
+            let Some(entry) = self.state.queue_mut(slot).pop() else { break true };
+            self.give_up(step, slot, entry, Reason::Expired, &mut dropped);
             *left -= 1;
-        }
+        };
+        dropped.flush(Settlement::Reject, step);
+        is_fresh
     }
 
     fn expire_queue(&mut self, step: &mut Step<'_>, reference: QueueRef) {
@@ -153,6 +180,11 @@ impl Broker {
             queue.used_at = step.now;
         }
         if queue.used_at.saturating_add(milliseconds) <= step.now {
+            if self.state.queue(reference.slot).is_recorded() && !step.batch.has_upkeep_room(STEP_SIZE_BYTES)
+            {
+                self.deadlines.ordered.insert((Broker::retry_at(step), Deadline::Unused(reference)));
+                return;
+            }
             self.delete_queue(step, reference.slot);
         } else {
             self.schedule_queue(reference.slot);

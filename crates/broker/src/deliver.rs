@@ -5,6 +5,7 @@ use crate::broker::Broker;
 use crate::consumer::ConsumerRef;
 use crate::delivery_count;
 use crate::effects::Effect;
+use crate::held_back::STEP_SIZE_BYTES;
 use crate::queue::QueueRef;
 use crate::ready::Entry;
 use crate::runs::Runs;
@@ -51,6 +52,9 @@ impl Broker {
                 return;
             }
             let Some(key) = self.next_taker(step, slot) else { return };
+            if self.consumers[key as usize].no_ack && !step.batch.has_room(STEP_SIZE_BYTES) {
+                return self.hold_back_deliveries(step, slot);
+            }
             let queue = self.state.queue_mut(slot);
             let has_absent = queue.absent_count() > 0;
             if has_absent && queue.is_front_absent() {

@@ -27,6 +27,7 @@ mod exchanges;
 mod generated;
 mod handshake;
 mod hash;
+mod held_back;
 mod message;
 mod methods;
 mod names;

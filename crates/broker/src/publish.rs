@@ -3,14 +3,16 @@
 
 use crate::broker::Broker;
 use crate::confirms::ConfirmLevel;
-use crate::dead_letter::{DeadLetter, Reason};
+use crate::dead_letter::Reason;
 use crate::effects::{BodyAt, Placements, record_published};
 use crate::exchange::Routed;
+use crate::held_back::{NAMED_MESSAGE_SIZE_BYTES, STEP_SIZE_BYTES};
 use crate::message::{Message, MessageParts};
 use crate::queue::Queue;
 use crate::queue_feature::Overflow;
 use crate::ready::{Entry, Position};
 use crate::refusal::{Refusal, Resource};
+use crate::settle::{Gathered, Settlement};
 use crate::state::Targets;
 use warren_amqp::{Payload, RawProperties, ReplyCode, ShortStr};
 use warren_units::{BodyName, Gate, Lsn, Step};
@@ -102,13 +104,8 @@ impl Broker {
             if self.state.queue(*slot).features.overflow == Overflow::RejectPublishDeadLetter {
                 let parts = parts(publication, step, Lsn::NONE);
                 let message = publication.message(&parts, &mut self.scratch);
-                let queue = self.state.queue_ref(*slot);
-                self.dead_letters.push_back(DeadLetter {
-                    queue,
-                    message,
-                    durable: None,
-                    reason: Reason::MaxLength,
-                });
+                let entry = entry(message, Position::default(), false);
+                self.dead_letter(self.state.queue_ref(*slot), entry, Reason::MaxLength);
             }
         }
         (taking, !full.is_empty())
@@ -203,14 +200,19 @@ impl Broker {
     /// A full queue drops what would be delivered next, even of the highest priority, at most `left` messages; a deadline
     /// takes care of the rest.
     pub(crate) fn drop_excess(&mut self, step: &mut Step<'_>, slot: u32, left: &mut usize) {
+        let mut dropped = Gathered::default();
         while self.state.queue(slot).exceeds_length(0, 0) {
-            if *left == 0 {
-                return self.deadlines.excess(self.state.queue_ref(slot), step.now);
+            let has_room = self.may_give_up(step, slot, &dropped);
+            if *left == 0 || !has_room {
+                let at = if has_room { step.now } else { Broker::retry_at(step) };
+                self.deadlines.excess(self.state.queue_ref(slot), at);
+                break;
             }
             *left -= 1;
-            let Some(entry) = self.state.queue_mut(slot).pop_for_overflow() else { return };
-            self.give_up(step, slot, entry, Reason::MaxLength);
+            let Some(entry) = self.state.queue_mut(slot).pop_for_overflow() else { break };
+            self.give_up(step, slot, entry, Reason::MaxLength, &mut dropped);
         }
+        dropped.flush(Settlement::Reject, step);
     }
 
     /// The exchange a message is published to, if that is allowed.
@@ -272,6 +274,9 @@ impl Broker {
     ) -> Result<BridgePublished, Refusal> {
         const PERSISTENT: &[u8] = &[0x10, 0, 2];
         self.check_publish(exchange, routing_key, body.len() as u64)?;
+        if step.batch.refuses_growth(self.bridged_size(exchange, routing_key, body.len())) {
+            return Err(Refusal::log_is_full());
+        }
         let (Some(exchange), Some(routing_key)) = (ShortStr::new(exchange), ShortStr::new(routing_key))
         else {
             unreachable!("check_publish measured both");
@@ -294,6 +299,12 @@ impl Broker {
             gate = Gate::synced(lsn);
         }
         Ok(BridgePublished { queue_count, gate })
+    }
+
+    /// Bytes that a message of [`Broker::publish_from_bridge`] adds to the log, at most.
+    pub fn bridged_size(&self, exchange: &[u8], routing_key: &[u8], body_size_bytes: usize) -> usize {
+        let placements_size = self.state.queues.len() * 2 * NAMED_MESSAGE_SIZE_BYTES;
+        STEP_SIZE_BYTES + exchange.len() + routing_key.len() + body_size_bytes + placements_size
     }
 
     pub(crate) fn route(&self, exchange: u32, publication: &Publication<'_>) -> Targets {

@@ -22,6 +22,12 @@ impl Refusal {
         Refusal::new(ReplyCode::PreconditionFailed, explanation)
     }
 
+    /// The log's disk has no room; who asked for it was told by connection.blocked before.
+    #[cold]
+    pub fn log_is_full() -> Refusal {
+        Refusal::new(ReplyCode::ResourceError, "no space left on the disk")
+    }
+
     #[cold]
     pub fn not_found(resource: &Resource<'_>) -> Refusal {
         Refusal::new(ReplyCode::NotFound, format!("no {resource}"))

@@ -19,15 +19,22 @@ pub enum Settlement {
     Reject,
 }
 
+/// So many messages settled at once are freed on another thread.
+const DISCARDED_COUNT_MIN: usize = 1024;
+
 /// Numbers of durable messages of one queue that become one effect.
 #[derive(Default)]
-struct Gathered {
+pub(crate) struct Gathered {
     queue: Option<QueueRef>,
     sequences: SmallVec<[u64; 8]>,
 }
 
 impl Gathered {
-    fn flush(&mut self, settlement: Settlement, step: &mut Step<'_>) {
+    pub fn len(&self) -> usize {
+        self.sequences.len()
+    }
+
+    pub fn flush(&mut self, settlement: Settlement, step: &mut Step<'_>) {
         let Some(queue) = self.queue.take().map(|reference| reference.id) else { return };
         let sequences = Runs::from_unsorted(std::mem::take(&mut self.sequences));
         let effect = match settlement {
@@ -37,7 +44,7 @@ impl Gathered {
         effect.record(step.batch);
     }
 
-    fn add(&mut self, queue: QueueRef, sequence: u64, settlement: Settlement, step: &mut Step<'_>) {
+    pub fn add(&mut self, queue: QueueRef, sequence: u64, settlement: Settlement, step: &mut Step<'_>) {
         if self.queue != Some(queue) {
             self.flush(settlement, step);
             self.queue = Some(queue);
@@ -55,7 +62,13 @@ impl Broker {
         deliveries: Deliveries,
         settlement: Settlement,
     ) {
-        let mut gathered = Gathered::default();
+        // To free very many takes long: that is for another thread.
+        let mut settled = Vec::new();
+        let are_many = deliveries.len() >= DISCARDED_COUNT_MIN;
+        if are_many && settlement == Settlement::Acknowledge {
+            settled.reserve(deliveries.len());
+        }
+        let (mut gathered, mut given_up) = (Gathered::default(), Gathered::default());
         let mut returned_to: SmallVec<[QueueRef; 4]> = SmallVec::new();
         for (_, delivery) in deliveries {
             let consumer = self.consumers.get_mut(delivery.consumer.key as usize);
@@ -79,9 +92,12 @@ impl Broker {
                     if entry.durable {
                         gathered.add(reference, entry.sequence, settlement, step);
                     }
+                    if are_many {
+                        settled.push(entry);
+                    }
                 }
                 Settlement::Requeue if is_over_limit => {
-                    self.give_up(step, reference.slot, entry, Reason::DeliveryLimit);
+                    self.give_up(step, reference.slot, entry, Reason::DeliveryLimit, &mut given_up);
                 }
                 Settlement::Requeue => {
                     if entry.durable {
@@ -92,10 +108,14 @@ impl Broker {
                         returned_to.push(reference);
                     }
                 }
-                Settlement::Reject => self.give_up(step, reference.slot, entry, Reason::Rejected),
+                Settlement::Reject => {
+                    self.give_up(step, reference.slot, entry, Reason::Rejected, &mut given_up);
+                }
             }
         }
+        self.discard_settled(settled);
         gathered.flush(settlement, step);
+        given_up.flush(Settlement::Reject, step);
         for reference in returned_to {
             if self.state.live_queue(reference).is_some() {
                 self.schedule_head(reference.slot);

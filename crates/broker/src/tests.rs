@@ -4,6 +4,7 @@ mod checkpoints;
 mod consuming;
 mod declaring;
 mod durability;
+mod full_disk;
 mod paging;
 mod publishing;
 mod world;

@@ -6,9 +6,9 @@ use crate::connection::ChannelSlot;
 use crate::consumer::Consumer;
 use crate::effects::{BoundTo, Effect};
 use crate::exchange::{Binding, Destination, ExchangeDeclaration, ExchangeType};
+use crate::held_back::STEP_SIZE_BYTES;
 use crate::queue::{Queue, QueueDeclaration};
 use crate::refusal::{Refusal, Resource};
-use crate::settle::Settlement;
 use crate::state::{Orphans, State};
 use warren_access::Operation;
 use warren_amqp::methods::BasicCancel;
@@ -53,7 +53,12 @@ impl Broker {
             let is_orphaned = |state: &State| {
                 state.exchanges.get(*slot as usize).is_some_and(|exchange| exchange.is_orphaned())
             };
-            if is_orphaned(&self.state) {
+            if !is_orphaned(&self.state) {
+                continue;
+            }
+            if self.state.exchange(*slot).durable && !step.batch.has_room(STEP_SIZE_BYTES) {
+                self.hold_back_exchange(step, *slot);
+            } else {
                 self.delete_exchange(step, *slot);
             }
         }
@@ -89,8 +94,8 @@ impl Broker {
 
     /// The queue goes with its messages; its consumers are told.
     pub(crate) fn delete_queue(&mut self, step: &mut Step<'_>, slot: u32) {
-        // What it gave up in this step still names it.
-        self.publish_dead_letters(step);
+        // What it gave up still names it.
+        self.flush_dead_letters(step);
         let consumers: Vec<u32> = self.state.queue(slot).consumers.keys().collect();
         for key in consumers {
             let consumer = self.forget_consumer(key);
@@ -182,7 +187,11 @@ impl Broker {
         queue.used_at = step.now;
         let is_last = queue.consumers.is_empty();
         if is_last && queue.auto_delete {
-            self.delete_queue(step, consumer.queue.slot);
+            if queue.is_recorded() && !step.batch.has_upkeep_room(STEP_SIZE_BYTES) {
+                self.hold_back_queue(step, consumer.queue);
+            } else {
+                self.delete_queue(step, consumer.queue.slot);
+            }
         } else if !is_last {
             self.deliver_ready(step, consumer.queue.slot);
         }
@@ -205,16 +214,13 @@ impl Broker {
         self.forget_postponed(key);
         self.keep_held(key);
         let channel = &mut self.channels[key as usize];
-        let mut held = channel.unacked.take_all();
         if let Some(transaction) = channel.transaction.take() {
-            transaction.into_settlements().for_each(|(_, deliveries)| held.extend(deliveries));
+            transaction.into_settlements().for_each(|(_, deliveries)| channel.unacked.put_back(deliveries));
         }
-        held.sort_unstable_by_key(|(tag, _)| *tag);
         if let Some(reply) = channel.reply_consumer.take() {
             self.reply_channels.remove(&reply.address);
         }
-        self.settle(step, key, held, Settlement::Requeue);
-        self.channels.remove(key as usize);
+        self.give_back_all(step, key);
     }
 
     /// Frees a channel number and what was on it.

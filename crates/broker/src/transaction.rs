@@ -1,5 +1,6 @@
 //! What a channel in tx mode has collected since the last commit: it takes effect in one record, or never.
 
+use crate::publish::Publication;
 use crate::settle::Settlement;
 use crate::unacked::Deliveries;
 use bytes::Bytes;
@@ -32,6 +33,18 @@ impl BufferedPublish {
         }
     }
 
+    /// As it is published by the commit.
+    pub fn publication(&self) -> Publication<'_> {
+        Publication {
+            exchange: ShortStr::new(&self.exchange).unwrap_or_default(),
+            routing_key: ShortStr::new(&self.routing_key).unwrap_or_default(),
+            properties: self.properties(),
+            body: self.body(),
+            strict: false,
+            stored: None,
+        }
+    }
+
     pub fn properties(&self) -> RawProperties<'_> {
         RawProperties::trusted(&self.properties)
     }
@@ -59,6 +72,10 @@ impl Transaction {
 
     pub fn settle(&mut self, settlement: Settlement, deliveries: Deliveries) {
         Arc::make_mut(&mut self.settlements).push((settlement, Arc::new(deliveries)));
+    }
+
+    pub fn settled_count(&self) -> usize {
+        self.settlements.iter().map(|(_, deliveries)| deliveries.len()).sum()
     }
 
     /// What was settled, which nobody but the client's commit has seen.

@@ -132,6 +132,7 @@ impl Unacked {
         chunk[place].1.as_ref()?;
         let mut taken = Deliveries::new();
         if multiple {
+            taken.reserve(self.live.min((index + 1) * CHUNK_TAG_COUNT));
             for mut block in self.blocks.drain(..index) {
                 let all = block.own().drain(..);
                 self.count -= all.len();
@@ -149,9 +150,60 @@ impl Unacked {
         Some(taken)
     }
 
-    pub fn take_all(&mut self) -> Deliveries {
-        (self.live, self.count) = (0, 0);
+    /// Cuts off all deliveries up to the one with this tag, 0 for all there are, at no cost for each of them;
+    /// `None` if no such delivery waits.
+    pub fn split_through(&mut self, tag: u64) -> Option<Unacked> {
+        if tag == 0 {
+            return Some(std::mem::take(self));
+        }
+        let index = self.blocks.partition_point(|block| !block.reaches(tag));
+        let place = self.blocks.get(index)?.get().binary_search_by_key(&tag, |(known, _)| *known).ok()?;
+        self.blocks[index].get()[place].1.as_ref()?;
+        let rest = self.blocks[index].own().split_off(place + 1);
+        let mut behind = self.blocks.split_off(index + 1);
+        if !rest.is_empty() {
+            behind.push_front(Block::Own(rest));
+        }
+        let has_gaps = self.count > self.live;
+        let first = Unacked::of(std::mem::replace(&mut self.blocks, behind), has_gaps);
+        *self = Unacked::of(std::mem::take(&mut self.blocks), has_gaps);
+        self.close_gaps();
+        Some(first)
+    }
+
+    fn of(blocks: VecDeque<Block>, has_gaps: bool) -> Unacked {
+        let chunks = || blocks.iter().map(Block::get);
+        let count = chunks().map(VecDeque::len).sum();
+        let live = match has_gaps {
+            true => chunks().flatten().filter(|(_, delivery)| delivery.is_some()).count(),
+            false => count,
+        };
+        Unacked { blocks, count, live }
+    }
+
+    /// Takes the first `count` deliveries.
+    pub fn take_first(&mut self, count: usize) -> Deliveries {
         let mut taken = Deliveries::new();
+        while taken.len() < count
+            && let Some(block) = self.blocks.front_mut()
+        {
+            let wanted = count - taken.len();
+            let chunk = block.own();
+            let end = chunk.iter().enumerate().filter(|(_, (_, delivery))| delivery.is_some()).nth(wanted);
+            let end = end.map_or(chunk.len(), |(place, _)| place);
+            self.count -= end;
+            taken.extend(chunk.drain(..end).filter_map(|(tag, delivery)| Some((tag, delivery?))));
+            if chunk.is_empty() {
+                self.blocks.pop_front();
+            }
+        }
+        self.live -= taken.len();
+        taken
+    }
+
+    pub fn take_all(&mut self) -> Deliveries {
+        let mut taken = Deliveries::with_capacity(self.live);
+        (self.live, self.count) = (0, 0);
         for mut block in self.blocks.drain(..) {
             taken.extend(block.own().drain(..).filter_map(|(tag, delivery)| Some((tag, delivery?))));
         }
@@ -268,6 +320,8 @@ mod tests {
         Push,
         Take { choice: usize, multiple: bool },
         PutBack,
+        TakeFirst { count: usize },
+        Split { choice: usize },
         Freeze,
     }
 
@@ -277,6 +331,8 @@ mod tests {
             14 => any::<usize>().prop_map(|choice| Act::Take { choice, multiple: false }),
             1 => any::<usize>().prop_map(|choice| Act::Take { choice, multiple: true }),
             4 => Just(Act::PutBack),
+            2 => (0..40usize).prop_map(|count| Act::TakeFirst { count }),
+            1 => any::<usize>().prop_map(|choice| Act::Split { choice }),
             1 => Just(Act::Freeze),
         ]
     }
@@ -324,6 +380,25 @@ mod tests {
                             model.extend(deliveries.iter().map(|(tag, _)| (*tag, ())));
                             unacked.put_back(deliveries);
                         }
+                    }
+                    Act::Split { choice } => {
+                        let tag = choice as u64 % (newest + 2);
+                        let is_there = tag == 0 || model.contains_key(&tag);
+                        let through = if tag == 0 { u64::MAX } else { tag };
+                        let mut first = unacked.split_through(tag);
+                        prop_assert_eq!(first.is_some(), is_there);
+                        if let Some(first) = &mut first {
+                            let expected: Vec<u64> = model.range(..=through).map(|(tag, _)| *tag).collect();
+                            prop_assert_eq!(first.len(), expected.len());
+                            prop_assert_eq!(tags(Some(first.take_all())), Some(expected));
+                            model.retain(|tag, _| *tag > through);
+                        }
+                    }
+                    Act::TakeFirst { count } => {
+                        let expected: Vec<u64> = model.keys().take(count).copied().collect();
+                        let taken = unacked.take_first(count);
+                        prop_assert_eq!(tags(Some(taken)), Some(expected.clone()));
+                        model.retain(|tag, _| !expected.contains(tag));
                     }
                     Act::Freeze => frozen.push((unacked.freeze(), model.keys().copied().collect::<Vec<_>>())),
                 }

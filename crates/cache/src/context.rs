@@ -52,6 +52,8 @@ pub struct Shared {
     pub wants_checkpoint: bool,
     /// Whether keys are removed as their deadlines pass, also if nobody touches them.
     pub(crate) expires_actively: bool,
+    /// The log had no room for the removal of expired keys: not before this moment is it tried again.
+    pub(crate) expiry_held_until: UnixMillis,
     /// CLIENT PAUSE.
     pub(crate) pause: Option<Pause>,
 }

@@ -12,6 +12,7 @@ use crate::lookup::{Lookup, Row};
 use crate::process::ProcessFacts;
 use crate::pubsub::PubSub;
 use crate::random::Random;
+use crate::room;
 use crate::session::{OnTimeout, ReplyMode, Session, Transaction};
 use crate::sessions::Sessions;
 use crate::settings::{AppendFsync, Settings};
@@ -67,6 +68,7 @@ impl Cache {
             wants_shutdown: false,
             wants_checkpoint: false,
             expires_actively: true,
+            expiry_held_until: UnixMillis(0),
             pause: None,
         };
         shared.eviction_settings_changed();
@@ -280,8 +282,13 @@ impl Cache {
             has_blocked: false,
             has_pushed: false,
         };
-        context.run_queued(blocked.command.args());
-        let has_blocked = context.has_blocked;
+        let args = blocked.command.args();
+        let flags = context.resolve(args).map_or(Flags::WRITE, |row| row.spec.flags);
+        // Where the log has no room it waits on, for the next change of its key or its time.
+        let has_blocked = context.is_log_full(flags, room::effects_size(args)) || {
+            context.run_queued(args);
+            context.has_blocked
+        };
         self.give_back(step, waiter, rope);
         if has_blocked {
             session.blocked = Some(blocked);
@@ -344,6 +351,7 @@ impl Cache {
         self.run_released(step, host);
         let more = self.shared.expires_actively
             && self.shared.pause_end().is_none_or(|end| end <= step.now)
+            && self.shared.expiry_held_until <= step.now
             && crate::keyspace::expiry::expire_due(&mut self.shared, step, limit);
         self.finish_step(step);
         if self.shared.can_evict() {
@@ -355,6 +363,7 @@ impl Cache {
     /// When `tick` has something to do next.
     pub fn next_deadline(&self) -> Option<UnixMillis> {
         let expiry = self.shared.keyspace.next_due().filter(|_| self.shared.expires_actively);
+        let expiry = expiry.map(|due| due.max(self.shared.expiry_held_until));
         let eviction = self.shared.can_evict().then_some(UnixMillis(0));
         // Nothing expires or is evicted while clients are paused.
         let after_pause = |due: UnixMillis| self.shared.pause_end().map_or(due, |end| end.max(due));
@@ -415,7 +424,7 @@ impl Context<'_, '_> {
             self.block(args, &[], Some(until), OnTimeout::Run);
             return Ok(());
         }
-        if flags.has(Flags::DENYOOM) && self.step.batch.refuses_growth(|| args.size()) {
+        if flags.has(Flags::WRITE) && self.is_log_full(flags, room::effects_size(args)) {
             return Err(self.refuse(args, CommandError::LOG_IS_FULL));
         }
         if self.session.transaction.is_some() && !flags.has(Flags::NOT_QUEUED) {
@@ -498,6 +507,7 @@ impl Context<'_, '_> {
             Carrier::Cache(handler) | Carrier::AloneOrSubcommands(handler, _) => handler(self, args),
             Carrier::Host(row) => {
                 self.host.check(row, args)?;
+                self.need_growth_room(self.host.size_bytes_max(row, args))?;
                 let is_always = self.shared.settings.append_fsync == AppendFsync::Always;
                 let gate = self.host.run(row, args, is_always, self.step, &mut self.reply)?;
                 self.shared.host_gate = self.shared.host_gate.and(gate);

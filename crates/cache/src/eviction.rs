@@ -17,16 +17,13 @@ use crate::keyspace::access::Counting;
 use crate::keyspace::effects::Effect;
 use crate::keyspace::effects::key::Delete;
 use crate::random::Random;
+use crate::room;
 use policy::{NO_EVICTION, Policy, Uses};
 use search::{Pool, Search};
 use warren_units::{Step, UnixMillis};
 
 /// A request that makes nothing larger evicts one key where others evict so many.
 const WITHOUT_GROWTH_SHARE: usize = 10;
-
-/// About what the log takes for an eviction, and for how many of them a step asks for room.
-const RECORD_SIZE_BYTES: usize = 64;
-const KEY_COUNT_RESERVED_MAX: usize = 10_000;
 
 /// What the operator decided.
 #[derive(Clone, Copy, Debug)]
@@ -156,23 +153,27 @@ pub fn make_room(shared: &mut Shared, step: &mut Step<'_>, may_grow: impl FnOnce
     if !may_grow(shared) {
         left = left.div_ceil(WITHOUT_GROWTH_SHARE);
     }
-    if step.batch.refuses_growth(|| left.min(KEY_COUNT_RESERVED_MAX) * RECORD_SIZE_BYTES) {
-        shared.eviction.is_held_back = true;
-        left = 0;
-    }
     while shared.exceeds_memory() && left > 0 {
         left -= 1;
-        if !evict_one(shared, step, &settings) {
-            shared.eviction.is_out_of_memory = true;
-            break;
+        match evict_one(shared, step, &settings) {
+            Attempt::Evicted => continue,
+            Attempt::NothingMayGo => shared.eviction.is_out_of_memory = true,
+            Attempt::LogIsFull => shared.eviction.is_held_back = true,
         }
+        break;
     }
     let is_exceeded = shared.exceeds_memory();
     shared.eviction.is_exceeded(is_exceeded, step.now);
 }
 
-/// Answers whether there was a key that the policy lets go.
-fn evict_one(shared: &mut Shared, step: &mut Step<'_>, settings: &EvictionSettings) -> bool {
+enum Attempt {
+    Evicted,
+    /// There is no key that the policy lets go.
+    NothingMayGo,
+    LogIsFull,
+}
+
+fn evict_one(shared: &mut Shared, step: &mut Step<'_>, settings: &EvictionSettings) -> Attempt {
     let Eviction { pool, random, .. } = &mut shared.eviction;
     let mut search = Search {
         keyspace: &shared.keyspace,
@@ -181,8 +182,13 @@ fn evict_one(shared: &mut Shared, step: &mut Step<'_>, settings: &EvictionSettin
         sample_count: settings.sample_count,
         is_volatile: settings.policy.is_volatile,
     };
-    let Some(victim) = settings.policy.pick.and_then(|pick| pick(&mut search)) else { return false };
+    let Some(victim) = settings.policy.pick.and_then(|pick| pick(&mut search)) else {
+        return Attempt::NothingMayGo;
+    };
     let key = shared.keyspace.database(victim.database).table.get(victim.slot).key().to_vec();
+    if !step.batch.has_upkeep_room(room::STEP_SIZE_BYTES + key.len()) {
+        return Attempt::LogIsFull;
+    }
     let place = Place { database: victim.database, key: &key, hash: victim.hash, slot: Some(victim.slot) };
     let delete = Delete { place };
     let out = step.batch.effect();
@@ -190,7 +196,7 @@ fn evict_one(shared: &mut Shared, step: &mut Step<'_>, settings: &EvictionSettin
     delete.encode(out);
     delete.apply(&mut shared.keyspace);
     shared.statistics.evicted_keys += 1;
-    true
+    Attempt::Evicted
 }
 
 #[cfg(test)]

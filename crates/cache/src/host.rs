@@ -15,6 +15,9 @@ pub trait Host {
     /// The error is the reply.
     fn check(&self, row: usize, args: Args<'_>) -> Result<(), CommandError>;
 
+    /// Bytes that the row's effects add to the log at most: room for them is asked for before EXEC begins.
+    fn size_bytes_max(&self, row: usize, args: Args<'_>) -> usize;
+
     /// Applies the row's effects to the open record and writes exactly one reply. `is_always`: what the
     /// cache's own clients see must be synced (`appendfsync always`). Answers what the reply waits for
     /// besides.

@@ -23,6 +23,7 @@ pub mod process;
 pub mod pubsub;
 pub mod random;
 pub mod reply_text;
+pub mod room;
 pub mod scan;
 pub mod session;
 pub mod sessions;

@@ -25,9 +25,7 @@ pub fn store(
     };
     let mut encoded = Vec::new();
     codec::encode_container(&container, &mut encoded);
-    if context.step.batch.refuses_growth(|| encoded.len()) {
-        return Err(CommandError::LOG_IS_FULL);
-    }
+    context.need_growth_room(destination.len() + encoded.len())?;
     let encoded = Bytes::from(encoded);
     context.apply(SetValue { place, deadline: None, encoded: Value::Shared(&encoded) });
     Ok(())

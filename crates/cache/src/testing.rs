@@ -17,6 +17,10 @@ impl Host for NoHost {
         unreachable!("there are no rows of a bridge")
     }
 
+    fn size_bytes_max(&self, _: usize, _: Args<'_>) -> usize {
+        unreachable!("there are no rows of a bridge")
+    }
+
     fn run(
         &mut self,
         _: usize,

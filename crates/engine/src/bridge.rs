@@ -15,9 +15,11 @@ use warren_units::{Gate, Step};
 pub static ROWS: &[&CommandSpec] = &[&amqp_publish::AMQP_PUBLISH];
 
 type Check = fn(&Broker, Args<'_>) -> Result<(), CommandError>;
+type Size = fn(&Broker, Args<'_>) -> usize;
 type Run = fn(&mut Broker, Args<'_>, bool, &mut Step<'_>, &mut Reply<'_>) -> Result<Gate, CommandError>;
 
-static HANDLERS: &[(Check, Run)] = &[(amqp_publish::check, amqp_publish::run)];
+static HANDLERS: &[(Check, Size, Run)] =
+    &[(amqp_publish::check, amqp_publish::size_bytes_max, amqp_publish::run)];
 
 /// The broker as the cache's dispatch sees it.
 pub struct BrokerHost<'a> {
@@ -29,6 +31,10 @@ impl Host for BrokerHost<'_> {
         HANDLERS[row].0(self.broker, args)
     }
 
+    fn size_bytes_max(&self, row: usize, args: Args<'_>) -> usize {
+        HANDLERS[row].1(self.broker, args)
+    }
+
     fn run(
         &mut self,
         row: usize,
@@ -37,6 +43,6 @@ impl Host for BrokerHost<'_> {
         step: &mut Step<'_>,
         reply: &mut Reply<'_>,
     ) -> Result<Gate, CommandError> {
-        HANDLERS[row].1(self.broker, args, is_always, step, reply)
+        HANDLERS[row].2(self.broker, args, is_always, step, reply)
     }
 }

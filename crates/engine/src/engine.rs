@@ -3,13 +3,16 @@
 
 use crate::bridge;
 use bytes::Bytes;
+use std::sync::Arc;
 use warren_amqp::ConnectionError;
 use warren_broker::{Broker, Fetch, Request};
 use warren_cache::keyspace::KeyspaceGarbage;
 use warren_cache::{Cache, commands};
 use warren_resp::{Args, Reply};
 use warren_units::peers::Collected;
-use warren_units::{Batch, BodyName, Gate, LoopId, Lsn, Outbox, PeerId, Peers, Progress, Step, UnixMillis};
+use warren_units::{
+    Batch, BodyName, Gate, LoopId, Lsn, Outbox, PeerId, Peers, Progress, RoomSource, Step, UnixMillis,
+};
 
 /// What one tick does at most of each kind of work that time asks for.
 const TICK_STEP_COUNT_MAX: usize = 200;
@@ -95,10 +98,10 @@ impl Engine {
         }
     }
 
-    /// Bounds the batch that steps which grow the state may build; `u64::MAX` while the disk has room.
-    /// Others always find room: whoever runs the engine keeps a reserve for them.
-    pub fn set_growth_size_max(&mut self, size_bytes: u64) {
-        self.batch.set_growth_size_max(size_bytes);
+    /// Says who knows what the log has room for. To be called once the engine has recovered; what finds no room
+    /// is refused, or waits.
+    pub fn set_room_source(&mut self, source: Arc<dyn RoomSource>) {
+        self.batch.set_room_source(source);
     }
 
     /// Asks publishers to stop because the disk is nearly full, or to go on.

@@ -2,13 +2,16 @@
 //! nothing about who is refused: it only says whether a batch of some size will fit.
 
 use crate::error::LogError;
-use crate::format::{SEGMENT_HEADER_SIZE_BYTES, SegmentHeader, batch_span_bytes};
+use crate::format::{
+    BATCH_ALIGNMENT_BYTES, BATCH_HEADER_SIZE_BYTES, SEGMENT_HEADER_SIZE_BYTES, SegmentHeader,
+    batch_span_bytes,
+};
 use crate::segment::{Segment, lock};
 use crate::writer::{Log, LogOptions, Tail};
 use std::io::IoSlice;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, MutexGuard, TryLockError};
-use warren_units::Lsn;
+use warren_units::{Lsn, Room, RoomSource};
 
 /// This part of a segment's size is kept for acknowledgements and deletes on a full disk.
 const SETTLING_ROOM_DIVISOR: u64 = 4;
@@ -41,17 +44,6 @@ impl Log {
             return true;
         }
         !self.is_space_short.load(Ordering::Relaxed) && self.make_room(needed).is_ok()
-    }
-
-    /// How large a batch may become by steps that grow the state, if they are to add about `size` bytes:
-    /// `u64::MAX` while the disk has room, otherwise what is left before the part kept for acknowledgements
-    /// and deletes.
-    pub fn growth_room(&self, size: u64) -> u64 {
-        let kept = self.settling_room();
-        if self.has_room_for(size.saturating_add(kept)) && !self.is_space_short() {
-            return u64::MAX;
-        }
-        self.contiguous_room.load(Ordering::Relaxed).saturating_sub(kept)
     }
 
     /// True when a full disk will soon stop what grows the state: who can wait should.
@@ -203,6 +195,22 @@ impl Log {
         tail.next_size = size;
         self.contiguous_room.store(tail.contiguous_room(), Ordering::Relaxed);
         Ok(())
+    }
+}
+
+impl RoomSource for Log {
+    fn room(&self, size_bytes: u64) -> Room {
+        let kept = self.settling_room();
+        // Where there is none, what is there counts.
+        self.has_room_for(size_bytes.saturating_add(kept));
+        let span = self.contiguous_room.load(Ordering::Relaxed);
+        let span = span - span % BATCH_ALIGNMENT_BYTES;
+        let size_bytes_max = span.saturating_sub(BATCH_HEADER_SIZE_BYTES as u64);
+        Room {
+            growth_size_bytes_max: size_bytes_max.saturating_sub(kept),
+            upkeep_size_bytes_max: size_bytes_max.saturating_sub(kept / 2),
+            size_bytes_max,
+        }
     }
 }
 

@@ -38,7 +38,8 @@ pub struct Core {
 }
 
 impl Core {
-    pub fn new(engine: Engine, log: Arc<Log>) -> Core {
+    pub fn new(mut engine: Engine, log: Arc<Log>) -> Core {
+        engine.set_room_source(log.clone());
         Core {
             engine: Mutex::new(engine),
             log,

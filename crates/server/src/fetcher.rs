@@ -89,8 +89,6 @@ fn read_body(core: &Core, name: BodyName) -> Result<Bytes, LogError> {
 fn enter(core: &Core, fetch: &Fetch, bodies: &[Option<Bytes>]) -> Result<(), BodyName> {
     let mut engine = core.engine();
     engine.begin_turn(now(), core.log.progress());
-    let size = engine.batch_size() + engine.broker().postponed_bytes();
-    engine.set_growth_size_max(core.log.growth_room(size as u64));
     engine.fetched(fetch, bodies)?;
     let fetches = engine.take_fetches();
     let garbage = engine.take_garbage();

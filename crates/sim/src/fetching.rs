@@ -53,9 +53,6 @@ impl World {
         let Some(fetch) = server.fetching.wanted.pop_front() else { return Ok(()) };
         let bodies = std::mem::take(&mut server.fetching.read);
         server.engine.begin_turn(clock, server.log.progress());
-        let size = server.engine.broker().postponed_bytes();
-        self.bound_growth(size);
-        let server = self.server();
         let before = server.engine.newest_lsn();
         server.engine.fetched(&fetch, &bodies).map_err(|name| unreadable(name, "it is not there"))?;
         self.trace.note(format!("{} bodies are read back", bodies.len()));

@@ -66,7 +66,7 @@ fn read_flags() -> Result<Flags, String> {
 
 fn print_progress(seeds: u64, elapsed: Duration, totals: &Counters, failures: u64) {
     println!(
-        "{seeds} seeds in {:.1} s: {} requests, {} errors, {} records, {} starts, {} turned bits, {} cuts, {} fetched bodies, {} checkpoints and {} failed, {} backups, {} starts from checkpoints, {} RESP and {} AMQP requests refused by a full disk, {} checkpoints on one, {} ends without room, {} keys evicted, {} requests refused for want of memory, {failures} failures",
+        "{seeds} seeds in {:.1} s: {} requests, {} errors, {} records, {} starts, {} turned bits, {} cuts, {} fetched bodies, {} checkpoints and {} failed, {} backups, {} starts from checkpoints, {} RESP and {} AMQP requests refused by a full disk, {} of them without any room, {} checkpoints on one, {} keys evicted, {} requests refused for want of memory, {failures} failures",
         elapsed.as_secs_f64(),
         totals.requests,
         totals.errors,
@@ -81,8 +81,8 @@ fn print_progress(seeds: u64, elapsed: Duration, totals: &Counters, failures: u6
         totals.restores,
         totals.disk_errors,
         totals.refusals,
+        totals.settling_refusals,
         totals.rescues,
-        totals.full_ends,
         totals.evicted_keys,
         totals.memory_errors
     );

@@ -6,7 +6,8 @@ pub mod queues;
 
 use keys::Keys;
 use queues::Queues;
-use warren_units::Lsn;
+use warren_log::Log;
+use warren_units::{Lsn, RoomSource};
 
 #[derive(Default)]
 pub struct Model {
@@ -22,6 +23,31 @@ impl Model {
     }
 }
 
+/// What a full disk may refuse.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Refusable {
+    Nothing,
+    /// What adds to the state.
+    Growth,
+    /// All that is recorded: the room kept for what shrinks the state is used up.
+    Everything,
+}
+
+impl Refusable {
+    /// Less room than this may be too little for a request that shrinks the state.
+    const SETTLING_SIZE_BYTES_MIN: u64 = 3 * 1024;
+
+    /// `is_disk_faulty`: a segment may not come for another reason than a full disk, either.
+    pub fn by(log: &Log, batch_size: usize, is_disk_faulty: bool) -> Refusable {
+        let left = log.room(0).size_bytes_max.saturating_sub(batch_size as u64);
+        match is_disk_faulty || log.is_space_short() {
+            true if left < Refusable::SETTLING_SIZE_BYTES_MIN => Refusable::Everything,
+            true => Refusable::Growth,
+            false => Refusable::Nothing,
+        }
+    }
+}
+
 /// The model as one request sees it at the moment when the engine runs it.
 pub struct Moment<'a> {
     pub model: &'a mut Model,
@@ -33,8 +59,8 @@ pub struct Moment<'a> {
     pub depends_on: Lsn,
     /// What the request changed though it made no record.
     pub unrecorded: Option<String>,
-    /// The disk is nearly full: what grows the state may be refused.
-    pub may_refuse: bool,
+    /// What a full disk may refuse now.
+    pub refusable: Refusable,
     /// More is held than `maxmemory`, and the policy lets no further key go.
     pub is_out_of_memory: bool,
 }
@@ -47,7 +73,7 @@ impl<'a> Moment<'a> {
             lsn,
             depends_on: Lsn::NONE,
             unrecorded: None,
-            may_refuse: false,
+            refusable: Refusable::Nothing,
             is_out_of_memory: false,
         }
     }

@@ -141,10 +141,12 @@ impl From<warren_log::LogError> for Stopped {
 }
 
 impl Server {
-    pub fn new(engine: Engine, log: Log, now: u64) -> Server {
+    pub fn new(mut engine: Engine, log: Log, now: u64) -> Server {
+        let log = Arc::new(log);
+        engine.set_room_source(log.clone());
         Server {
             engine,
-            log: Arc::new(log),
+            log,
             sync_wanted: Lsn::NONE,
             synced_at: now,
             fetching: Fetching::default(),

@@ -8,7 +8,7 @@ use crate::client::Session;
 use crate::client::resp::parse;
 use crate::evicting;
 use crate::link::{Link, Protocol};
-use crate::model::Moment;
+use crate::model::{Moment, Refusable};
 use crate::reply::Reply;
 use crate::world::World;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -18,7 +18,7 @@ use warren_engine::broker::{Content, Request};
 use warren_log::LogError;
 use warren_resp::{Args, Commands, Limits};
 use warren_units::peers::Ending;
-use warren_units::{LoopId, Lsn, PeerId, UnixMillis};
+use warren_units::{LoopId, Lsn, PeerId, RoomSource, UnixMillis};
 
 /// Commands that a loop runs of one connection in one turn.
 const TURN_COMMAND_COUNT_MAX: usize = 64;
@@ -33,7 +33,7 @@ impl World {
         let own = self.links.values().filter(|link| link.loop_index == loop_index);
         let (own, sizes): (Vec<usize>, Vec<usize>) = own.map(|link| (link.client, link.input.len())).unzip();
         // Room is made for what the turn may write; where there is none, the engine refuses what grows the state.
-        server.log.growth_room(sizes.iter().sum::<usize>() as u64);
+        server.log.room(sizes.iter().sum::<usize>() as u64);
         server.engine.begin_turn(clock, server.log.progress());
         server.engine.set_disk_low(server.log.is_room_low());
         for client in &own {
@@ -85,7 +85,6 @@ impl World {
                 let (consumed, result) =
                     decoder.decode(&input, &mut commands, TURN_COMMAND_COUNT_MAX, Limits::default());
                 result.map_err(|error| Failure::new("values", format!("refused: {error}")))?;
-                self.bound_growth(consumed + commands.shared_size());
                 for index in 0..commands.len() {
                     self.run_resp(link, commands.args(index, &input))?;
                 }
@@ -97,11 +96,6 @@ impl World {
                 if let Some(fault) = fed.fault {
                     return Err(Failure::new("queues", format!("refused: {fault:?}")));
                 }
-                let contents = incoming.iter().map(|request| match request {
-                    Incoming::Content(content) => content.owned_size(),
-                    _ => 0,
-                });
-                self.bound_growth(fed.consumed_to + contents.sum::<usize>());
                 for request in &incoming {
                     self.run_amqp(link, peer, decoded(request, &input)?)?;
                     if link.is_gone {
@@ -149,7 +143,7 @@ impl World {
         let words: Vec<String> = args.iter().map(crate::trace::shown).collect();
         self.trace.note(format!("client {} {} -> {actual:?} {lsn:?}", link.client, words.join(" ")));
         let mut moment = Moment::new(&mut self.model, server.engine.now().0, lsn);
-        moment.may_refuse = self.is_growth_bounded;
+        moment.refusable = Refusable::by(&server.log, server.engine.batch_size(), self.disk_is_faulty);
         moment.is_out_of_memory = is_out_of_memory;
         let Session::Resp(session) = &mut link.session else { return Ok(()) };
         session.executed(&mut moment, actual.as_ref(), link.client)?;
@@ -167,26 +161,18 @@ impl World {
         }
     }
 
-    /// As the server does before it runs what a connection has sent.
-    pub fn bound_growth(&mut self, size: usize) {
-        let server = self.server();
-        let size_max = server.log.growth_room((server.engine.batch_size() + size) as u64);
-        server.engine.set_growth_size_max(size_max);
-        self.is_growth_bounded = size_max < u64::MAX;
-    }
-
     fn run_amqp(&mut self, link: &mut Link, peer: PeerId, request: Request<'_>) -> Checked {
         self.count_request(link.client);
-        let is_bounded = self.is_growth_bounded;
         let Some(server) = &mut self.server else { return Ok(()) };
         server.engine.collect_one(peer, &mut link.outbox);
         let (before, size) = (server.engine.newest_lsn(), link.outbox.len());
         server.engine.receive_amqp(peer, request);
-        if is_bounded {
+        let refusable = Refusable::by(&server.log, server.engine.batch_size(), self.disk_is_faulty);
+        if refusable > Refusable::Nothing {
             server.engine.collect_one(peer, &mut link.outbox);
             let told: Vec<u8> = link.outbox.rope().chunks(size).flatten().copied().collect();
             if crate::client::amqp::is_disk_full(&told) {
-                return self.refused_amqp(link, before);
+                return self.refused_amqp(link, before, refusable);
             }
         }
         let lsn = record_since(before, server.engine.newest_lsn())?;
@@ -195,10 +181,11 @@ impl World {
         self.ran_postponed(before)
     }
 
-    /// The disk has no room for a publish, or for a commit: the client goes.
-    fn refused_amqp(&mut self, link: &mut Link, before: Lsn) -> Checked {
+    /// The disk has no room for a request: the client goes.
+    fn refused_amqp(&mut self, link: &mut Link, before: Lsn, refusable: Refusable) -> Checked {
         let Session::Amqp(session) = &mut link.session else { return Ok(()) };
-        let what = session.refused()?;
+        let what = session.refused(refusable)?;
+        self.counters.settling_refusals += u64::from(refusable == Refusable::Everything);
         self.trace.note(format!("client {} is refused {what}", link.client));
         self.counters.refusals += 1;
         link.is_gone = true;
@@ -290,16 +277,15 @@ impl World {
         self.counters.records += u64::from(batch.count());
         self.hashes.note(batch.last(), server.engine.durable_hash());
         server.sync_wanted = server.sync_wanted.max(batch.sync_wanted());
-        let (first, last) = (batch.first(), batch.last());
-        // Room that the log has said is there may not turn out to be none.
-        let is_promised = server.log.fits(batch.size() as u64) || !self.disk_is_faulty;
+        let (first, last, size) = (batch.first(), batch.last(), batch.size());
+        let room = server.log.room(0).size_bytes_max;
         match server.log.reserve(batch) {
             Ok(reservation) => server.reserved(loop_index, reservation),
-            Err(LogError::Full { .. }) if is_promised => {
-                return Err(Failure::new("room", format!("records {first} to {last} find no room")));
+            Err(LogError::Full { .. }) => {
+                let text = format!("{size} bytes of records {first} to {last} find no room: there is {room}");
+                return Err(Failure::new("room", text));
             }
             Err(error) => {
-                self.counters.full_ends += u64::from(matches!(error, LogError::Full { .. }));
                 // Where a sync of the new segment failed, more may be lost than with the process alone.
                 let text = error.to_string();
                 self.end(End::PowerCut, text);

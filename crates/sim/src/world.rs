@@ -25,6 +25,9 @@ use warren_engine::cache::settings::AppendFsync;
 use warren_log::LogOptions;
 use warren_units::Lsn;
 
+/// On a full disk a quarter of a segment is kept for what is not refused: several requests have to fit there.
+const SMALL_DISK_SEGMENT_SIZE_BYTES_MIN: u64 = 16 * 1024;
+
 /// Checkpoints and bodies files are made in steps of 64 KiB.
 const RESERVE_SIZE_BYTES_MIN: u64 = 256 * 1024;
 
@@ -56,8 +59,6 @@ pub struct World {
     /// A fault of the disk was injected in this life of the server.
     pub disk_is_faulty: bool,
     pub counters: Counters,
-    /// The engine was told that the disk has little room.
-    pub is_growth_bounded: bool,
     /// Counts when clients began to wait for a body.
     pub postponed_count: u64,
 }
@@ -100,8 +101,8 @@ pub struct Counters {
     pub disk_errors: u64,
     /// Checkpoints on a full disk that were finished, with the room of the reserve.
     pub rescues: u64,
-    /// Ends of the process because a record found no room.
-    pub full_ends: u64,
+    /// Of `refusals`, those when even the room for acknowledgements was used up.
+    pub settling_refusals: u64,
     /// Starts from a checkpoint.
     pub restores: u64,
     pub evicted_keys: u64,
@@ -124,7 +125,7 @@ impl Counters {
         self.refusals += other.refusals;
         self.disk_errors += other.disk_errors;
         self.rescues += other.rescues;
-        self.full_ends += other.full_ends;
+        self.settling_refusals += other.settling_refusals;
         self.restores += other.restores;
         self.evicted_keys += other.evicted_keys;
         self.memory_errors += other.memory_errors;
@@ -137,13 +138,18 @@ impl Counters {
 impl World {
     pub fn new(seed: u64) -> World {
         let mut random = Random::new(seed);
+        let is_disk_small = random.chance(30);
+        let segment_size_bytes = match is_disk_small {
+            true => SMALL_DISK_SEGMENT_SIZE_BYTES_MIN << random.below(3),
+            false => 4096 << random.below(5),
+        };
         let settings = Settings {
             append_fsync: *random.pick(&[AppendFsync::Always, AppendFsync::EverySecond, AppendFsync::No]),
             confirms: if random.chance(80) { ConfirmLevel::Synced } else { ConfirmLevel::Written },
             loop_count: 1 + random.below(3) as usize,
-            segment_size_bytes: 4096 << random.below(5),
+            segment_size_bytes,
             body_memory_bytes: *random.pick(&[0, 2000, 50_000, 256 << 20]),
-            is_disk_small: random.chance(25),
+            is_disk_small,
             eviction: eviction(&mut random),
         };
         // Some runs are about few families, so that their clients meet more often.
@@ -176,7 +182,6 @@ impl World {
             newest_checkpoint: Lsn::NONE,
             disk_is_faulty: false,
             counters: Counters::default(),
-            is_growth_bounded: false,
             postponed_count: 0,
         }
     }

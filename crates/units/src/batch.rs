@@ -11,9 +11,73 @@
 use crate::numbers::Lsn;
 use crate::rope::{Rope, RopeMark};
 use bytes::Bytes;
+use std::cell::Cell;
+use std::fmt;
+use std::sync::Arc;
 
 /// Size of the framing before a record's effects.
 pub const RECORD_HEADER_SIZE_BYTES: usize = 8;
+
+/// How large a batch may become.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Room {
+    /// By steps that grow the state: the rest is kept for the others.
+    pub growth_size_bytes_max: u64,
+    /// By what is done of the server's own accord, and can wait: the rest is kept for clients.
+    pub upkeep_size_bytes_max: u64,
+    /// By any step.
+    pub size_bytes_max: u64,
+}
+
+impl Room {
+    pub const UNBOUNDED: Room =
+        Room { growth_size_bytes_max: u64::MAX, upkeep_size_bytes_max: u64::MAX, size_bytes_max: u64::MAX };
+}
+
+/// Whoever knows what the log's disk has room for.
+pub trait RoomSource: Send + Sync {
+    /// The room for a batch that is to hold `size_bytes`; made now if it is not there and can be.
+    fn room(&self, size_bytes: u64) -> Room;
+}
+
+/// The room of one batch: what its source has said last. It does not shrink before the batch has its place.
+#[derive(Clone, Default)]
+struct BatchRoom {
+    source: Option<Arc<dyn RoomSource>>,
+    growth_size_bytes_max: Cell<u64>,
+    upkeep_size_bytes_max: Cell<u64>,
+    size_bytes_max: Cell<u64>,
+}
+
+impl fmt::Debug for BatchRoom {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let known = (self.growth_size_bytes_max.get(), self.size_bytes_max.get());
+        formatter.debug_tuple("BatchRoom").field(&known).finish()
+    }
+}
+
+impl BatchRoom {
+    fn of(source: Option<Arc<dyn RoomSource>>) -> BatchRoom {
+        BatchRoom { source, ..BatchRoom::default() }
+    }
+
+    #[cold]
+    fn ask(&self, size_bytes: u64) {
+        let room = self.source.as_ref().map(|source| source.room(size_bytes));
+        let room = room.unwrap_or(Room::UNBOUNDED);
+        self.growth_size_bytes_max.set(room.growth_size_bytes_max);
+        self.upkeep_size_bytes_max.set(room.upkeep_size_bytes_max);
+        self.size_bytes_max.set(room.size_bytes_max);
+    }
+
+    #[inline]
+    fn takes(&self, bound: &Cell<u64>, size_bytes: u64) -> bool {
+        if size_bytes > bound.get() {
+            self.ask(size_bytes);
+        }
+        size_bytes <= bound.get()
+    }
+}
 
 /// Records with consecutive LSNs from `first` on.
 #[derive(Debug)]
@@ -27,8 +91,7 @@ pub struct Batch {
     open: Option<(RopeMark, usize)>,
     /// Highest record of this batch that some output waits to see *synced*.
     sync_wanted: Lsn,
-    /// Bytes that this batch may reach by what grows the state; all of them while the disk has room.
-    growth_size_max: u64,
+    room: BatchRoom,
 }
 
 impl Default for Batch {
@@ -41,7 +104,7 @@ impl Default for Batch {
             body_sizes: Vec::new(),
             open: None,
             sync_wanted: Lsn::NONE,
-            growth_size_max: u64::MAX,
+            room: BatchRoom::default(),
         }
     }
 }
@@ -144,16 +207,30 @@ impl Batch {
         self.sync_wanted
     }
 
-    /// Bounds what [`Batch::refuses_growth`] lets in: the log's disk is nearly full. `u64::MAX` ends it.
-    pub fn set_growth_size_max(&mut self, size_bytes: u64) {
-        self.growth_size_max = size_bytes;
+    /// Says where this batch and those after it learn what there is room for. Without, there is room for all.
+    pub fn set_room_source(&mut self, source: Arc<dyn RoomSource>) {
+        self.room = BatchRoom::of(Some(source));
     }
 
     /// True where the log has no room for a step that adds about `size_bytes` to the state. Asked before the
-    /// step's first effect; what shrinks the state does not ask, a reserve is kept for it.
+    /// step's first effect. What shrinks the state asks [`Batch::has_room`]: some room is kept for it.
     #[inline]
-    pub fn refuses_growth(&self, size_bytes: impl FnOnce() -> usize) -> bool {
-        self.growth_size_max < u64::MAX && (self.size() + size_bytes()) as u64 > self.growth_size_max
+    pub fn refuses_growth(&self, size_bytes: usize) -> bool {
+        !self.room.takes(&self.room.growth_size_bytes_max, (self.size() + size_bytes) as u64)
+    }
+
+    /// Whether the log has room for `size_bytes` more of what the server does of its own accord: where not, it
+    /// waits.
+    #[inline]
+    pub fn has_upkeep_room(&self, size_bytes: usize) -> bool {
+        self.room.takes(&self.room.upkeep_size_bytes_max, (self.size() + size_bytes) as u64)
+    }
+
+    /// Whether the log has room for `size_bytes` more of anything. Asked before the first effect, with no less
+    /// than what is going to be written: records that find no place end the process.
+    #[inline]
+    pub fn has_room(&self, size_bytes: usize) -> bool {
+        self.room.takes(&self.room.size_bytes_max, (self.size() + size_bytes) as u64)
     }
 
     /// Takes the batch and leaves an empty one that goes on at the next LSN.
@@ -162,7 +239,7 @@ impl Batch {
     /// If a record is open: turns end between steps.
     pub fn take(&mut self) -> Batch {
         assert!(self.open.is_none(), "a turn ended within a step");
-        let next = Batch { growth_size_max: self.growth_size_max, ..Batch::new(self.next_lsn()) };
+        let next = Batch { room: BatchRoom::of(self.room.source.take()), ..Batch::new(self.next_lsn()) };
         std::mem::replace(self, next)
     }
 
@@ -251,5 +328,35 @@ mod tests {
         assert_eq!((second.effects, second.body_sizes().len(), rest.len()), (&b"second"[..], 0, 0));
         assert_eq!(taken.bodies().len(), 20_006);
         assert!(Record::parse(Lsn(7), &effects[..10]).is_none());
+    }
+
+    /// Room for 300 bytes a batch, 100 of them kept; asked with more than 1000 it has none at all.
+    struct Small;
+
+    impl RoomSource for Small {
+        fn room(&self, size_bytes: u64) -> Room {
+            match size_bytes {
+                0..=1000 => {
+                    Room { growth_size_bytes_max: 200, upkeep_size_bytes_max: 250, size_bytes_max: 300 }
+                }
+                _ => Room { growth_size_bytes_max: 0, upkeep_size_bytes_max: 0, size_bytes_max: 0 },
+            }
+        }
+    }
+
+    #[test]
+    fn growth_ends_before_the_rest_and_a_new_batch_asks_anew() {
+        let mut batch = Batch::new(Lsn(1));
+        assert!(!batch.refuses_growth(usize::MAX / 2) && batch.has_room(usize::MAX / 2));
+        batch.set_room_source(Arc::new(Small));
+        assert!(!batch.refuses_growth(200) && batch.refuses_growth(201));
+        assert!(batch.has_upkeep_room(250) && !batch.has_upkeep_room(251));
+        assert!(batch.has_room(300) && !batch.has_room(301));
+        batch.effect().extend(&[0; 142]);
+        batch.finish_record();
+        assert!(!batch.refuses_growth(50) && batch.refuses_growth(51));
+        assert!(batch.has_room(150) && !batch.has_room(2000) && !batch.has_room(151));
+        batch.take();
+        assert!(batch.has_room(300) && batch.refuses_growth(201));
     }
 }

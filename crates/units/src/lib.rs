@@ -14,7 +14,7 @@ pub mod rope;
 pub mod step;
 pub mod varint;
 
-pub use batch::{Batch, Record};
+pub use batch::{Batch, Record, Room, RoomSource};
 pub use body::BodyName;
 pub use numbers::{Epoch, LoopId, Lsn, PeerId, UnixMillis};
 pub use outbox::{Gate, Outbox, Progress};

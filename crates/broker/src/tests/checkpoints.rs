@@ -1,6 +1,6 @@
 //! The frozen view is the state at the flip, whatever happens while it is walked over and encoded.
 
-use super::durability::{Act, QUEUES, act, declare_all, perform};
+use super::durability::{Act, QUEUES, act, declare_all, is_closed, perform};
 use super::world::{World, name};
 use crate::checkpoint::{Part, encode};
 use crate::{Broker, Settings};
@@ -54,7 +54,7 @@ fn make(world: &mut World, client: &mut PeerId, number: usize, one_move: Move) {
             declare_all(world, *client);
         }
     }
-    if world.read(*client).iter().any(|line| line.starts_with("channel.close")) {
+    if is_closed(&world.read(*client)) {
         perform(world, client, "", Act::Reconnect);
     }
 }

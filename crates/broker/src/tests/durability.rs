@@ -1,6 +1,6 @@
 //! What a crash leaves is what the log says, however persistent and transient things were mixed.
 
-use super::world::{World, name};
+use super::world::{Level, World, name};
 use proptest::prelude::*;
 use warren_amqp::methods::*;
 use warren_units::{Gate, PeerId};
@@ -96,6 +96,8 @@ pub enum Act {
     Delete { queue: usize },
     Reconnect,
     Crash,
+    Wait,
+    Room { level: Level },
 }
 
 pub fn act() -> impl Strategy<Value = Act> {
@@ -110,8 +112,13 @@ pub fn act() -> impl Strategy<Value = Act> {
         1 => queue.prop_map(|queue| Act::Delete { queue }),
         1 => Just(Act::Reconnect),
         1 => Just(Act::Crash),
+        2 => Just(Act::Wait),
+        1 => prop::sample::select(&LEVELS[..]).prop_map(|level| Act::Room { level }),
+        1 => Just(Act::Room { level: Level::Everything }),
     ]
 }
+
+const LEVELS: [Level; 3] = [Level::NoGrowth, Level::NoUpkeep, Level::Nothing];
 
 /// Two durable queues, one of them with a limit and a dead letter exchange, and a transient one.
 pub const QUEUES: [&str; 3] = ["one", "two", "three"];
@@ -156,6 +163,11 @@ fn what_an_unclean_end_left_unknown_stays_so_over_a_clean_one() {
     assert_eq!(world.drain(client, "q"), ["old again", "new"]);
 }
 
+/// Whether a refusal closed the client's channel or connection.
+pub fn is_closed(lines: &[String]) -> bool {
+    lines.iter().any(|line| line.starts_with("channel.close") || line.starts_with("connection.close"))
+}
+
 /// One act of a client that may be renewed by it.
 pub fn perform(world: &mut World, client: &mut PeerId, body: &str, act: Act) {
     match act {
@@ -187,8 +199,10 @@ pub fn perform(world: &mut World, client: &mut PeerId, body: &str, act: Act) {
             // The new world's log begins here, so the old one's hash is compared and life goes on.
             world.crashed();
         }
+        Act::Wait => world.wait(300),
+        Act::Room { level } => world.set_room(level),
     }
-    if world.read(*client).iter().any(|line| line.starts_with("channel.close")) {
+    if is_closed(&world.read(*client)) {
         *client = renew(world, *client);
     }
 }
@@ -204,6 +218,9 @@ proptest! {
             perform(&mut world, &mut client, &number.to_string(), act);
         }
         world.disconnect(client);
+        world.crashed();
+        world.set_room(Level::Everything);
+        world.wait(1000);
         let live: Vec<_> = QUEUES.map(|queue| world.broker.queue("/", queue.as_bytes())).into_iter().flatten().collect();
         prop_assert!(live.iter().all(|queue| queue.messages_unacknowledged == 0));
         world.crashed();

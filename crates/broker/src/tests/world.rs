@@ -5,10 +5,13 @@
 use crate::{Broker, Content, Fetch, PeerInfo, Request, Settings};
 use bytes::Bytes;
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Arc, Mutex};
 use warren_amqp::methods::*;
 use warren_amqp::{Assembler, Incoming, Method, Payload, Properties, RawProperties, ShortStr, Table};
 use warren_units::varint::Cursor;
-use warren_units::{Batch, BodyName, LoopId, Lsn, PeerId, Peers, Progress, Record, Rope, Step, UnixMillis};
+use warren_units::{
+    Batch, BodyName, LoopId, Lsn, PeerId, Peers, Progress, Record, Room, RoomSource, Rope, Step, UnixMillis,
+};
 
 pub fn name(text: &str) -> ShortStr<'_> {
     ShortStr::new(text.as_bytes()).unwrap()
@@ -22,6 +25,37 @@ struct Logged {
     bodies: Vec<u8>,
 }
 
+/// What the log has room for.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Debug)]
+pub enum Level {
+    Everything,
+    /// All but what adds to the state.
+    NoGrowth,
+    /// What clients ask for and takes something away.
+    NoUpkeep,
+    Nothing,
+}
+
+struct TestRoom(Mutex<Level>);
+
+impl TestRoom {
+    fn level(&self) -> Level {
+        *self.0.lock().unwrap()
+    }
+}
+
+impl RoomSource for TestRoom {
+    fn room(&self, _: u64) -> Room {
+        let level = self.level();
+        let none_from = |least| if level as u8 >= least as u8 { 0 } else { u64::MAX };
+        Room {
+            growth_size_bytes_max: none_from(Level::NoGrowth),
+            upkeep_size_bytes_max: none_from(Level::NoUpkeep),
+            size_bytes_max: none_from(Level::Nothing),
+        }
+    }
+}
+
 pub struct World {
     pub broker: Broker,
     pub peers: Peers,
@@ -30,6 +64,7 @@ pub struct World {
     /// The newest record that an output waits to see synced.
     pub sync_wanted: Lsn,
     batch: Batch,
+    room: Arc<TestRoom>,
     log: Vec<Logged>,
     readers: BTreeMap<u32, Reader>,
     /// Bodies are read only when a test says so, see [`World::serve_fetches`].
@@ -50,18 +85,37 @@ impl World {
     }
 
     pub fn with(settings: Settings) -> World {
+        let mut batch = Batch::new(Lsn(1));
+        let room = Arc::new(TestRoom(Mutex::new(Level::Everything)));
+        batch.set_room_source(room.clone());
         World {
+            room,
             broker: Broker::new(settings.clone()),
             peers: Peers::new(1),
             now: UnixMillis(1_000_000),
             progress: Progress::default(),
             sync_wanted: Lsn::NONE,
-            batch: Batch::new(Lsn(1)),
+            batch,
             log: Vec::new(),
             readers: BTreeMap::new(),
             is_disk_slow: false,
             fetches: VecDeque::new(),
             settings,
+        }
+    }
+
+    /// The log has room for so much from now on.
+    pub fn set_room(&mut self, level: Level) {
+        *self.room.0.lock().unwrap() = level;
+        // What is known of the room ends with the batch.
+        self.batch.take();
+    }
+
+    /// Time passes.
+    pub fn wait(&mut self, milliseconds: u64) {
+        self.now = self.now.saturating_add(milliseconds);
+        while self.broker.next_deadline().is_some_and(|at| at <= self.now) {
+            self.step(|broker, step| broker.tick(step));
         }
     }
 
@@ -72,6 +126,7 @@ impl World {
         act(&mut self.broker, &mut step);
         self.batch.finish_record();
         let batch = self.batch.take();
+        assert!(batch.is_empty() || self.room.level() < Level::Nothing, "a record that finds no room");
         if !batch.is_empty() {
             self.log.push(Logged {
                 lsn: batch.first(),
@@ -312,6 +367,7 @@ impl World {
         assert_eq!(world.broker.body_memory_bytes(), 0, "replay needs no body");
         assert_eq!(world.broker.state_hash(), self.broker.state_hash(), "replay gives what was live");
         world.batch = Batch::new(self.batch.next_lsn());
+        world.batch.set_room_source(world.room.clone());
         world.progress = self.progress;
         world.log = self.log.clone();
         world.step(|broker, step| broker.recovered(step, is_clean));

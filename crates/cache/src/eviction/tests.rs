@@ -1,7 +1,9 @@
 use super::policy::POLICIES;
 use crate::keyspace::usage::size_of;
 use crate::testing::World;
-use warren_units::PeerId;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use warren_units::{PeerId, Room, RoomSource};
 
 const OOM: &str = "-OOM command not allowed when used memory > 'maxmemory'.|";
 
@@ -233,15 +235,29 @@ fn evictions_are_a_record_of_their_own_and_one_step_is_bounded() {
     assert_eq!(world.cache.shared.keyspace.database(0).table.len(), 0);
 }
 
+/// A log that has no room until it is said to have.
+#[derive(Default)]
+struct FullLog(AtomicBool);
+
+impl RoomSource for FullLog {
+    fn room(&self, _: u64) -> Room {
+        match self.0.load(Ordering::Relaxed) {
+            true => Room::UNBOUNDED,
+            false => Room { growth_size_bytes_max: 0, upkeep_size_bytes_max: 0, size_bytes_max: 0 },
+        }
+    }
+}
+
 #[test]
 fn nothing_is_evicted_while_the_log_has_no_room_for_it() {
     let (mut world, client) = filled();
-    world.batch.set_growth_size_max(0);
+    let log = Arc::new(FullLog::default());
+    world.batch.set_room_source(log.clone());
     world.run(client, "CONFIG SET maxmemory-policy allkeys-random maxmemory 1");
     assert!(world.run(client, "SET new 1").starts_with("-MISCONF"));
     assert_eq!(world.run(client, "GET k1").len(), 106);
     assert_eq!((evicted(&world), world.cache.next_deadline()), (0, world.cache.shared.keyspace.next_due()));
-    world.batch.set_growth_size_max(u64::MAX);
+    log.0.store(true, Ordering::Relaxed);
     world.run(client, "PING");
     assert!(evicted(&world) > 0 && world.cache.shared.can_evict());
 }

@@ -4,6 +4,7 @@ use super::Keyspace;
 use super::effects::Effect;
 use super::effects::key::Delete;
 use crate::context::Shared;
+use crate::room;
 use warren_units::bounds::DATABASE_COUNT;
 use warren_units::{Step, UnixMillis};
 
@@ -14,8 +15,8 @@ impl Keyspace {
     }
 }
 
-/// Removes up to `limit` keys whose deadline has passed, by effects of the record in the making. Answers
-/// whether more are due.
+/// Removes up to `limit` keys whose deadline has passed, by effects of the record in the making, as long as the
+/// log has room. Answers whether more are due now.
 pub fn expire_due(shared: &mut Shared, step: &mut Step<'_>, limit: usize) -> bool {
     let mut left = limit;
     for database in 0..DATABASE_COUNT as u8 {
@@ -30,6 +31,10 @@ pub fn expire_due(shared: &mut Shared, step: &mut Step<'_>, limit: usize) -> boo
                 continue;
             };
             let key = table.get(slot).key().to_vec();
+            if !step.batch.has_upkeep_room(room::STEP_SIZE_BYTES + key.len()) {
+                shared.expiry_held_until = step.now.saturating_add(room::RETRY_MILLISECONDS);
+                return false;
+            }
             let delete = Delete { place: keyspace.find(database, &key) };
             let out = step.batch.effect();
             out.push(Delete::TAG);

@@ -31,6 +31,10 @@ pub fn check(broker: &Broker, args: Args<'_>) -> Result<(), CommandError> {
     broker.check_publish(args.get(1), args.get(2), args.get(3).len() as u64).map_err(refused)
 }
 
+pub fn size_bytes_max(broker: &Broker, args: Args<'_>) -> usize {
+    broker.bridged_size(args.get(1), args.get(2), args.get(3).len())
+}
+
 pub fn run(
     broker: &mut Broker,
     args: Args<'_>,

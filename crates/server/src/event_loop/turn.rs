@@ -13,7 +13,7 @@ use warren_log::Reservation;
 use warren_resp::Commands;
 use warren_units::bounds::TURN_MICROSECONDS_MAX;
 use warren_units::peers::Ending;
-use warren_units::{LoopId, Lsn, PeerId, UnixMillis};
+use warren_units::{LoopId, Lsn, PeerId, RoomSource, UnixMillis};
 
 /// Commands whose keys the CPU fetches together before they run: what they touch stays within the nearest
 /// cache.
@@ -102,7 +102,7 @@ impl EventLoop {
     fn make_room(&self) {
         let sizes = self.work.decoded.iter().map(|decoded| decoded.consumed + decoded.requests.shared_size());
         // Where the disk has no room, the engine is told, and refuses what grows the state.
-        self.core.log.growth_room(sizes.sum::<usize>() as u64);
+        self.core.log.room(sizes.sum::<usize>() as u64);
     }
 
     /// Enters the engine once.
@@ -216,8 +216,6 @@ impl EventLoop {
         let (peer, data) = (decoded.peer, input.data());
         let mut pause = false;
         let mut authenticated = None;
-        let size = engine.batch_size() + decoded.consumed + decoded.requests.shared_size();
-        engine.set_growth_size_max(self.core.log.growth_room(size as u64));
         match &decoded.requests {
             Requests::Resp(commands) => {
                 run_resp(engine, peer, commands, data);

@@ -5,12 +5,13 @@ use crate::world::World;
 
 pub fn run(world: &mut World) -> Checked {
     if world.disk.is_limited() {
-        if world.random.chance(20) {
+        if world.random.chance(15) {
             world.trace.note("the disk has room again");
             world.disk.set_capacity(u64::MAX);
         }
-    } else if world.settings.is_disk_small || world.random.chance(10) {
-        let left = world.random.below(2 * world.settings.segment_size_bytes);
+    } else if world.settings.is_disk_small {
+        let most = 2 * world.settings.segment_size_bytes;
+        let left = if world.random.chance(50) { 0 } else { world.random.below(most) };
         world.trace.note(format!("the disk has room for {left} bytes"));
         world.disk.set_capacity(world.disk.used_bytes() + left);
         world.disk_is_faulty = true;

@@ -5,7 +5,7 @@ mod requests;
 
 use crate::checker::failure::{Checked, Failure};
 use crate::checker::{Level, Released};
-use crate::model::Moment;
+use crate::model::{Moment, Refusable};
 use std::collections::{BTreeMap, VecDeque};
 use warren_amqp::method::MethodRow;
 use warren_amqp::methods::*;
@@ -15,6 +15,10 @@ use warren_units::{Lsn, Rope};
 
 /// The one channel.
 const CHANNEL: u16 = 1;
+
+/// Requests that add to the state.
+const GROWING: &[&str] =
+    &["basic.publish", "tx.commit", "queue.declare", "exchange.declare", "bind", "queue.bind"];
 
 /// What a request does to the model.
 type Effect = Box<dyn FnOnce(&mut Moment<'_>)>;
@@ -166,10 +170,11 @@ impl AmqpSession {
         self.sent.len() + self.awaited.len() + self.confirms.len()
     }
 
-    /// The engine has refused the next request, because the disk is full. Nothing that shrinks the state is.
-    pub fn refused(&mut self) -> Checked<String> {
+    /// The engine has refused the next request, because the disk is full.
+    pub fn refused(&mut self, refusable: Refusable) -> Checked<String> {
         let what = self.sent.pop_front().map(|sent| sent.what).unwrap_or_default();
-        if !what.starts_with("basic.publish") && what != "tx.commit" {
+        let grows = GROWING.iter().any(|growing| what.starts_with(growing));
+        if !grows && refusable < Refusable::Everything {
             return Err(Failure::new("queues", format!("a full disk refuses {what}")));
         }
         Ok(what)
@@ -296,7 +301,7 @@ impl AmqpSession {
 
 /// Whether what the server sends says that the disk is full.
 pub fn is_disk_full(bytes: &[u8]) -> bool {
-    const TEXT: &[u8] = b"RESOURCE_ERROR - no space left on the disk for persistent messages";
+    const TEXT: &[u8] = b"RESOURCE_ERROR - no space left on the disk";
     bytes.windows(TEXT.len()).any(|window| window == TEXT)
 }
 

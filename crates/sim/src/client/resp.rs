@@ -3,8 +3,8 @@
 
 use crate::checker::Released;
 use crate::checker::failure::{Checked, Failure};
-use crate::model::Moment;
 use crate::model::keys::{Value, Waiter};
+use crate::model::{Moment, Refusable};
 use crate::operation::{Operation, Run};
 use crate::reply::Reply;
 use crate::trace::shown;
@@ -94,13 +94,18 @@ impl RespSession {
         is_memory: bool,
     ) -> Checked {
         let command = operation.words[0].to_ascii_uppercase();
+        let is_in = |table: &[&str]| table.iter().any(|name| name.as_bytes() == command);
         // Keeping a command until EXEC takes memory, whatever it does.
-        let is_queued = is_memory
-            && self.transaction.is_some()
-            && matches!(operation.run, Run::Command(_) | Run::BlockingPop { .. });
-        let is_shrinking = !is_queued && ALWAYS_SERVED.iter().any(|name| name.as_bytes() == command);
-        let may_refuse = if is_memory { moment.is_out_of_memory } else { moment.may_refuse };
-        if !may_refuse || is_shrinking {
+        let is_queued =
+            self.transaction.is_some() && matches!(operation.run, Run::Command(_) | Run::BlockingPop { .. });
+        let is_growing = !is_in(READS) && !is_in(REMOVALS);
+        let may_refuse = match moment.refusable {
+            _ if is_memory => moment.is_out_of_memory && (is_growing || is_queued),
+            Refusable::Nothing => false,
+            Refusable::Growth => is_growing,
+            Refusable::Everything => !is_in(READS),
+        };
+        if !may_refuse {
             return Err(Failure::new("values", format!("{what}: refused though there is room")));
         }
         match operation.run {
@@ -173,7 +178,9 @@ impl RespSession {
         };
         let replies = queued.iter().enumerate().map(|(place, operation)| match &operation.run {
             // How large a result is to be stored is known only now.
-            Run::Command(_) if moment.may_refuse && elements.get(place).is_some_and(is_disk_full) => {
+            Run::Command(_)
+                if moment.refusable > Refusable::Nothing && elements.get(place).is_some_and(is_disk_full) =>
+            {
                 elements[place].clone()
             }
             Run::Command(command) => command(moment, elements.get(place).unwrap_or(&Reply::Bulk(None))),
@@ -212,7 +219,7 @@ impl RespSession {
 }
 
 /// Commands that no full disk refuses.
-const ALWAYS_SERVED: &[&str] = &[
+const READS: &[&str] = &[
     "GET",
     "MGET",
     "STRLEN",
@@ -228,6 +235,13 @@ const ALWAYS_SERVED: &[&str] = &[
     "SISMEMBER",
     "ZRANGE",
     "ZSCORE",
+    "MULTI",
+    "DISCARD",
+    "WATCH",
+];
+
+/// Commands that are refused only where the room kept for them is used up.
+const REMOVALS: &[&str] = &[
     "DEL",
     "UNLINK",
     "GETDEL",
@@ -246,9 +260,6 @@ const ALWAYS_SERVED: &[&str] = &[
     "PEXPIRE",
     "PERSIST",
     "BLPOP",
-    "MULTI",
-    "DISCARD",
-    "WATCH",
 ];
 
 fn is_disk_full(reply: &Reply) -> bool {

@@ -16,6 +16,9 @@ pub(in crate::methods) fn handle(call: &mut Call<'_, '_>, get: BasicGet<'_>) -> 
     let name = call.named_queue(&get.queue)?;
     call.check(Operation::Read, &call.queue_resource(&name))?;
     let slot = call.usable_queue(&name)?;
+    if get.no_ack {
+        call.need_room(0)?;
+    }
     let mut expired_left = call.broker.settings.dropped_per_step_max;
     let is_fresh = call.broker.drop_expired(call.step, slot, &mut expired_left);
     let reference = call.broker.state.queue_ref(slot);

@@ -3,6 +3,7 @@
 
 use crate::broker::Content;
 use crate::call::Call;
+use crate::held_back::NAMED_MESSAGE_SIZE_BYTES;
 use crate::publish::{Accepted, Publication};
 use crate::refusal::Refusal;
 use crate::sender_selected::{self, Copies};
@@ -29,8 +30,13 @@ pub(in crate::methods) fn handle(
     check_properties(call, content.properties)?;
     let rewritten = rewritten_properties(call, content.properties)?;
     let properties = rewritten.as_deref().map_or(content.properties, RawProperties::trusted);
-    if properties.is_persistent() && call.step.batch.refuses_growth(|| content.body.len()) {
-        return Err(log_is_full());
+    if properties.is_persistent() {
+        // Not more than all queues take it.
+        let placements_size = call.broker.state.queues.len() * 2 * NAMED_MESSAGE_SIZE_BYTES;
+        call.need_growth_room(properties.as_bytes().len() + content.body.len() + placements_size)?;
+    } else {
+        // A full queue may drop others for it.
+        call.need_room(0)?;
     }
     call.broker.counters.published += 1;
     call.broker.state.exchanges[route.exchange as usize].published_in += 1;
@@ -59,26 +65,37 @@ pub(in crate::methods) fn handle(
     Ok(())
 }
 
-/// The log's disk has no room; who asked for it was told by connection.blocked before.
-#[cold]
-pub(in crate::methods) fn log_is_full() -> Refusal {
-    Refusal::new(ReplyCode::ResourceError, "no space left on the disk for persistent messages")
+/// Bytes that the channel's transaction would add to the log with its messages.
+pub(in crate::methods) fn recorded_size(call: &mut Call<'_, '_>) -> usize {
+    let Some(transaction) = &mut call.channel().transaction else { return 0 };
+    let publishes = std::mem::take(&mut transaction.publishes);
+    let mut size = 0;
+    for buffered in publishes.iter().filter(|buffered| buffered.properties().is_persistent()) {
+        size += buffered.body().len() + buffered.properties().as_bytes().len();
+        size += buffered.exchange.len() + buffered.routing_key.len() + NAMED_MESSAGE_SIZE_BYTES;
+        size += target_count(call, buffered) * 2 * NAMED_MESSAGE_SIZE_BYTES;
+    }
+    if let Some(transaction) = &mut call.channel().transaction {
+        transaction.publishes = publishes;
+    }
+    size
+}
+
+/// How many queues take it.
+fn target_count(call: &Call<'_, '_>, buffered: &BufferedPublish) -> usize {
+    let Some(slot) = call.broker.state.exchange_named(call.vhost(), &buffered.exchange) else { return 0 };
+    let publication = buffered.publication();
+    match sender_selected::copies(publication.properties) {
+        None => call.broker.route(slot, &publication).len(),
+        Some(copies) => route_copies(call, slot, &publication, &copies).len(),
+    }
 }
 
 /// A publish that its transaction held back. True if a full queue refused it.
 pub(in crate::methods) fn commit(call: &mut Call<'_, '_>, buffered: &BufferedPublish) -> bool {
-    let exchange = ShortStr::new(&buffered.exchange).unwrap_or_default();
-    let routing_key = ShortStr::new(&buffered.routing_key).unwrap_or_default();
+    let publication = buffered.publication();
     // The exchange was there when the client published; meanwhile it may be gone, and the message with it.
-    let Ok(route) = find_route(call, exchange, routing_key) else { return false };
-    let publication = Publication {
-        exchange,
-        routing_key,
-        properties: buffered.properties(),
-        body: buffered.body(),
-        strict: false,
-        stored: None,
-    };
+    let Ok(route) = find_route(call, publication.exchange, publication.routing_key) else { return false };
     deliver(call, route, &publication, buffered.mandatory).rejected
 }
 

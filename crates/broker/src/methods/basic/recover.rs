@@ -2,7 +2,6 @@
 
 use crate::call::Call;
 use crate::refusal::Refusal;
-use crate::settle::Settlement;
 use warren_amqp::ReplyCode;
 use warren_amqp::methods::{BasicRecover, BasicRecoverAsync, BasicRecoverOk};
 
@@ -23,8 +22,6 @@ fn requeue_all(call: &mut Call<'_, '_>, requeue: bool) -> Result<(), Refusal> {
     if !requeue {
         return Err(Refusal::new(ReplyCode::NotImplemented, "requeue=false"));
     }
-    call.broker.keep_held(call.channel);
-    let deliveries = call.channel().unacked.take_all();
-    call.broker.settle(call.step, call.channel, deliveries, Settlement::Requeue);
+    call.broker.give_back_through(call.step, call.channel, 0);
     Ok(())
 }

@@ -12,6 +12,7 @@ use warren_amqp::{ReplyCode, ShortStr, Table};
 pub(in crate::methods) fn handle(call: &mut Call<'_, '_>, bind: ExchangeBind<'_>) -> Result<(), Refusal> {
     let (source, binding) = resolve(call, bind.source, bind.destination, bind.routing_key, bind.arguments)?;
     (call.broker.state.exchange(source).exchange_type.validate_binding)(&binding.arguments)?;
+    need_room_to_bind(call, source, &binding)?;
     let vhost = call.vhost();
     call.broker.bind(call.step, vhost, source, binding);
     call.reply_unless(bind.nowait, ExchangeBindOk {});
@@ -24,6 +25,7 @@ pub(in crate::methods) fn handle_unbind(
 ) -> Result<(), Refusal> {
     match resolve(call, unbind.source, unbind.destination, unbind.routing_key, unbind.arguments) {
         Ok((source, binding)) => {
+            call.need_room(binding.key.len() + binding.arguments.as_bytes().len())?;
             let vhost = call.vhost();
             call.broker.unbind(call.step, vhost, source, &binding);
         }
@@ -33,6 +35,19 @@ pub(in crate::methods) fn handle_unbind(
     }
     call.reply_unless(unbind.nowait, ExchangeUnbindOk {});
     Ok(())
+}
+
+/// Refuses a binding that is not there yet and has to be recorded, where the log is full.
+pub(in crate::methods) fn need_room_to_bind(
+    call: &Call<'_, '_>,
+    source: u32,
+    binding: &Binding,
+) -> Result<(), Refusal> {
+    let state = &call.broker.state;
+    if state.exchange(source).is_bound(binding) || !state.is_recorded_binding(source, binding.destination) {
+        return Ok(());
+    }
+    call.need_growth_room(binding.key.len() + binding.arguments.as_bytes().len())
 }
 
 fn resolve(

@@ -54,6 +54,9 @@ fn declare_actively(
     }
     check_name("exchange", name)?;
     check_alternate(call, &declaration.arguments, &resource)?;
+    if declaration.durable {
+        call.need_growth_room(name.len() + declaration.arguments.as_bytes().len())?;
+    }
     call.broker.declare_exchange(call.step, vhost, &declaration, kind);
     Ok(())
 }

@@ -20,6 +20,7 @@ pub(in crate::methods) fn handle(call: &mut Call<'_, '_>, delete: ExchangeDelete
         if delete.if_unused && call.broker.state.exchange(slot).bindings().len() > 0 {
             return Err(Refusal::precondition_failed(format!("{resource} in use")));
         }
+        call.need_room(0)?;
         call.broker.delete_exchange(call.step, slot);
     }
     call.reply_unless(delete.nowait, ExchangeDeleteOk {});

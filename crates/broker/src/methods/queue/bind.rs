@@ -3,6 +3,7 @@
 use crate::arguments::Arguments;
 use crate::call::{Call, stripped};
 use crate::exchange::{Binding, Destination};
+use crate::methods::exchange::bind::need_room_to_bind;
 use crate::refusal::Refusal;
 use crate::topology::check_owner;
 use warren_access::Operation;
@@ -13,6 +14,7 @@ pub(in crate::methods) fn handle(call: &mut Call<'_, '_>, bind: QueueBind<'_>) -
     let (source, binding) = resolve(call, bind.queue, bind.exchange, bind.routing_key, bind.arguments)?;
     check_usable(call, &binding)?;
     (call.broker.state.exchange(source).exchange_type.validate_binding)(&binding.arguments)?;
+    need_room_to_bind(call, source, &binding)?;
     let vhost = call.vhost();
     call.broker.bind(call.step, vhost, source, binding);
     call.reply_unless(bind.nowait, QueueBindOk {});
@@ -27,6 +29,7 @@ pub(in crate::methods) fn handle_unbind(
     match resolve(call, unbind.queue, unbind.exchange, unbind.routing_key, unbind.arguments) {
         Ok((source, binding)) if call.broker.state.exchange(source).is_bound(&binding) => {
             check_usable(call, &binding)?;
+            call.need_room(binding.key.len() + binding.arguments.as_bytes().len())?;
             let vhost = call.vhost();
             call.broker.unbind(call.step, vhost, source, &binding);
         }

@@ -75,6 +75,9 @@ fn declare_actively(call: &mut Call<'_, '_>, declare: &QueueDeclare<'_>, name: N
     check_dead_letter_exchange(call, &arguments, &resource)?;
     let features = Features::validate(&arguments, &resource)?;
     check_queue_type(&features, declare, &resource)?;
+    if durable {
+        call.need_growth_room(name.len() + arguments.as_bytes().len())?;
+    }
     let state = &call.broker.state;
     let id = if durable { state.next_recorded_id() } else { state.next_volatile_id() };
     let declaration = QueueDeclaration {

@@ -20,6 +20,9 @@ pub(in crate::methods) fn handle(call: &mut Call<'_, '_>, delete: QueueDelete<'_
         if delete.if_empty && queue.has_ready() {
             return Err(Refusal::precondition_failed(format!("{resource} not empty")));
         }
+        if queue.is_recorded() {
+            call.need_room(0)?;
+        }
         message_count = queue.ready_count() as u32;
         call.broker.delete_queue(call.step, slot);
     }

@@ -3,6 +3,7 @@
 use crate::broker::Broker;
 use crate::call::Call;
 use crate::effects::Effect;
+use crate::held_back::NAMED_MESSAGE_SIZE_BYTES;
 use crate::refusal::Refusal;
 use crate::runs::Runs;
 use smallvec::SmallVec;
@@ -14,6 +15,8 @@ pub(in crate::methods) fn handle(call: &mut Call<'_, '_>, purge: QueuePurge<'_>)
     let name = call.named_queue(&purge.queue)?;
     call.check(Operation::Read, &call.queue_resource(&name))?;
     let slot = call.usable_queue(&name)?;
+    let held_count = call.broker.state.queue(slot).unacked;
+    call.need_room(held_count * NAMED_MESSAGE_SIZE_BYTES)?;
     let message_count = call.broker.purge(call.step, slot) as u32;
     call.reply_unless(purge.nowait, QueuePurgeOk { message_count });
     Ok(())
@@ -47,12 +50,13 @@ impl Broker {
         held.map(|delivery| delivery.entry.sequence).collect()
     }
 
-    /// Every delivery that a client holds, transactions included.
+    /// Every delivery that a client holds, transactions included, and what waits to be dead-lettered.
     pub(crate) fn held_deliveries(&self) -> impl Iterator<Item = &crate::unacked::Delivery> {
-        self.channels.iter().flat_map(|(_, channel)| {
+        let by_clients = self.channels.iter().flat_map(|(_, channel)| {
             let settled = channel.transaction.iter().flat_map(|transaction| &**transaction.settlements());
             let settled = settled.flat_map(|(_, deliveries)| deliveries.iter().map(|(_, delivery)| delivery));
             channel.unacked.iter().chain(settled)
-        })
+        });
+        by_clients.chain(self.dead_letters.iter())
     }
 }

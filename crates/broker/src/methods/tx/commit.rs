@@ -4,6 +4,7 @@
 use super::not_transactional;
 use crate::call::{Call, seen};
 use crate::confirms::ConfirmLevel;
+use crate::held_back::NAMED_MESSAGE_SIZE_BYTES;
 use crate::methods::basic::publish;
 use crate::refusal::Refusal;
 use warren_amqp::encode;
@@ -13,8 +14,12 @@ use warren_units::Gate;
 pub(in crate::methods) fn handle(call: &mut Call<'_, '_>, _: TxCommit) -> Result<(), Refusal> {
     let transaction = call.broker.channels[call.channel as usize].transaction.as_mut();
     let transaction = transaction.ok_or_else(not_transactional)?;
-    if transaction.size_bytes() > 0 && call.step.batch.refuses_growth(|| transaction.size_bytes()) {
-        return Err(publish::log_is_full());
+    let (settled_count, is_growing) = (transaction.settled_count(), !transaction.publishes.is_empty());
+    let size = settled_count * NAMED_MESSAGE_SIZE_BYTES + publish::recorded_size(call);
+    if is_growing {
+        call.need_growth_room(size)?
+    } else {
+        call.need_room(size)?
     }
     call.broker.keep_held(call.channel);
     let transaction = call.channel().transaction.as_mut().ok_or_else(not_transactional)?;

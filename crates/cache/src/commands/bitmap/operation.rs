@@ -54,6 +54,7 @@ fn bitop(context: &mut Context<'_, '_>, args: Args<'_>) -> Result<(), CommandErr
     if operation == Operation::Not {
         result.iter_mut().for_each(|byte| *byte = !*byte);
     }
+    context.need_growth_room(result.len())?;
     let place = context.write(args.get(2));
     if place.slot.is_some() {
         context.apply(Delete { place });

@@ -105,6 +105,7 @@ fn transfer(
     let element = list.get(index).expect("a list is never empty").to_bytes();
     let target = context.write(destination);
     context.keyspace().list(target)?;
+    context.need_growth_room(element.len())?;
     // Pushed first, taken then: a list of one element that is moved onto itself stays, with its deadline.
     let elements = [Value::Shared(&element)];
     context.apply(Push { place: target, side: to, elements: elements.as_slice().into() });

@@ -10,6 +10,7 @@ use crate::keyspace::effects::set::RemoveMembers;
 use crate::parse::need_positive;
 use crate::random::{check_picked_count, need_picked_count, picked_length};
 use crate::reply_text::{reply_text, reply_text_or_null};
+use crate::room;
 use bytes::Bytes;
 use warren_resp::Args;
 
@@ -47,7 +48,7 @@ fn spop(context: &mut Context<'_, '_>, args: Args<'_>) -> Result<(), CommandErro
         return Ok(());
     };
     let chosen = set.nth(context.shared.random.below(set.len())).map(|member| member.to_bytes());
-    remove(context, place, chosen.as_slice());
+    remove(context, place, chosen.as_slice())?;
     chosen.iter().for_each(|member| context.reply.bulk_shared(member));
     Ok(())
 }
@@ -66,16 +67,18 @@ fn pop_several(context: &mut Context<'_, '_>, args: Args<'_>) -> Result<(), Comm
     }
     let mut chosen = Vec::with_capacity(count);
     context.shared.random.pick(count as i64, || set.iter(), |member| chosen.push(member.to_bytes()));
-    remove(context, place, &chosen);
+    remove(context, place, &chosen)?;
     context.reply.set(chosen.len());
     chosen.iter().for_each(|member| context.reply.bulk_shared(member));
     Ok(())
 }
 
 /// The effect names the members that chance has chosen.
-fn remove(context: &mut Context<'_, '_>, place: Place<'_>, chosen: &[Bytes]) {
+fn remove(context: &mut Context<'_, '_>, place: Place<'_>, chosen: &[Bytes]) -> Result<(), CommandError> {
+    context.need_room(chosen.iter().map(|member| member.len() + room::ARGUMENT_SIZE_BYTES).sum())?;
     let members: Vec<Value<'_>> = chosen.iter().map(Value::Shared).collect();
     context.apply(RemoveMembers { place, members: members.into() });
+    Ok(())
 }
 
 fn srandmember(context: &mut Context<'_, '_>, args: Args<'_>) -> Result<(), CommandError> {

@@ -3,6 +3,7 @@
 use crate::command::{Carrier, CommandError, CommandSpec, Flags, Group, Keys};
 use crate::context::Context;
 use crate::lookup::{Lookup, Row};
+use crate::room;
 use crate::session::Transaction;
 use warren_resp::{Args, OwnedArgs};
 
@@ -85,12 +86,19 @@ pub fn grows_keyspace(lookup: &Lookup, queued: &[OwnedArgs]) -> bool {
 
 /// All that the transaction adds must find room together.
 fn check_room(context: &Context<'_, '_>, queued: &[OwnedArgs]) -> Result<(), CommandError> {
-    let grows = |request: &&OwnedArgs| {
-        let row = context.shared.lookup.find(request.args().get(0));
-        row.is_some_and(|row| row.spec.flags.has(Flags::DENYOOM))
-    };
-    let size = || queued.iter().filter(grows).map(OwnedArgs::size).sum();
-    if context.step.batch.refuses_growth(size) && queued.iter().any(|request| grows(&request)) {
+    let (mut size, mut flags) = (0, Flags::NONE);
+    for request in queued {
+        let args = request.args();
+        let Ok(row) = context.resolve(args) else { continue };
+        if row.spec.flags.has(Flags::WRITE) {
+            flags = flags.or(row.spec.flags);
+            size += match row.spec.carrier {
+                Carrier::Host(number) => context.host.size_bytes_max(number, args),
+                _ => room::effects_size(args),
+            };
+        }
+    }
+    if flags.has(Flags::WRITE) && context.is_log_full(flags, size) {
         return Err(aborted_because(&CommandError::LOG_IS_FULL));
     }
     Ok(())
