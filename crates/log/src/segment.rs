@@ -4,7 +4,7 @@
 use crate::disk::{Disk, DiskFile};
 use crate::error::LogError;
 use crate::format::{
-    BATCH_HEADER_SIZE_BYTES, BadSegmentHeader, BatchHeader, BatchKind, BatchSeed, FORMAT_VERSION,
+    BATCH_HEADER_SIZE_BYTES, BadSegmentHeader, BatchHeader, BatchSeed, FORMAT_VERSION,
     SEGMENT_HEADER_SIZE_BYTES, SEGMENT_HEADER_USED_BYTES, SegmentHeader, segment_name,
 };
 use std::io;
@@ -218,9 +218,8 @@ impl Batches {
             self.ended = "the batch is longer than the file";
             return Ok(None);
         }
-        if header.kind == BatchKind::Records {
-            self.expected = Some(header.last().next());
-        }
+        // Behind a clean end, too: it names the record that would be the next one.
+        self.expected = Some(header.last().next());
         self.offset = batch.end();
         Ok(Some(batch))
     }
