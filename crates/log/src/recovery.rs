@@ -148,7 +148,7 @@ impl Survey {
                 None => unfinished.push(name),
             }
         }
-        let mut chain = Chain::walk(segments, &found.stored)?;
+        let mut chain = Chain::walk(disk, segments, &found.stored)?;
         let debris = chain.search_behind_end()?;
         let claim = chain.claim.max(debris.claim);
         if claim >= chain.next {
