@@ -218,7 +218,7 @@ fn make_room(file: &File, from: u64, to: u64) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use warren_log::{Log, LogError, LogOptions};
+    use warren_log::{Log, LogOptions};
     use warren_units::{Batch, Lsn};
 
     /// A fresh directory, deleted at the end.
@@ -296,12 +296,12 @@ mod tests {
             let (log, recovery) = Log::open(disk, options).unwrap();
             assert_eq!(recovery.last, Lsn(round * 100));
             let mut records = 0u64;
-            log.replay(Lsn(1), |record, _| {
-                records += 1;
-                assert_eq!(record.effects, record.lsn.0.to_le_bytes().repeat(200));
-                Ok::<(), LogError>(())
-            })
-            .unwrap();
+            for chunk in log.chunks(Lsn(1)).unwrap() {
+                for record in chunk.unwrap().records() {
+                    records += 1;
+                    assert_eq!(record.effects, record.lsn.0.to_le_bytes().repeat(200));
+                }
+            }
             assert_eq!(records, round * 100);
             let mut batch = Batch::new(recovery.last.next());
             for _ in 0..100 {
