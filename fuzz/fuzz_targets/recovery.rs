@@ -151,11 +151,9 @@ fn open(disk: &SimDisk) -> Result<(Log, warren_log::Recovery), LogError> {
 
 fn read(log: &Log) -> Result<Vec<(Lsn, Vec<u8>)>, LogError> {
     let mut records = Vec::new();
-    log.replay(Lsn::NONE, |record, bodies| {
-        let _ = bodies.read(0);
-        records.push((record.lsn, record.effects.to_vec()));
-        Ok::<(), LogError>(())
-    })?;
+    for chunk in log.chunks(Lsn::NONE)? {
+        records.extend(chunk?.records().map(|record| (record.lsn, record.effects.to_vec())));
+    }
     Ok(records)
 }
 

@@ -47,7 +47,7 @@ impl State {
                 let properties = RawProperties::parse(properties)
                     .map_err(|error| ReplayError(format!("a message has malformed properties: {error}")))?;
                 let properties = properties.as_bytes();
-                let (name, size_bytes) = self.replayed_body(record, body)?;
+                let (name, size_bytes) = State::replayed_body(record, body)?;
                 let (lsn, name) = (record.lsn, Some(name));
                 let parts =
                     MessageParts { exchange, routing_key, properties, published_at, lsn, strict, name };
@@ -94,16 +94,11 @@ impl State {
     }
 
     /// Name and size of the body of a published message.
-    fn replayed_body(&mut self, record: &Record<'_>, body: BodyAt) -> Result<(BodyName, u32), ReplayError> {
+    fn replayed_body(record: &Record<'_>, body: BodyAt) -> Result<(BodyName, u32), ReplayError> {
         match body {
             BodyAt::Ordinal(ordinal) => {
                 let size = record.body_size(ordinal).ok_or_else(|| ReplayError::missing("body", ordinal))?;
                 Ok((BodyName { lsn: record.lsn, ordinal }, size))
-            }
-            BodyAt::Of(id, sequence) => {
-                let source = self.recorded_queue(id)?.find(sequence).map(|entry| &entry.message);
-                let found = source.and_then(|message| Some((message.name()?, message.body_size() as u32)));
-                found.ok_or_else(|| ReplayError::missing("message", (id, sequence)))
             }
             BodyAt::Named { name, size_bytes } => Ok((name, size_bytes)),
         }

@@ -36,7 +36,6 @@ const COUNTED_AS_REDELIVERED: u8 = 0x8f;
 const FLAG_AUTO_DELETE: u8 = 1;
 const FLAG_INTERNAL: u8 = 2;
 const FLAG_STRICT: u8 = 1;
-const FLAG_BODY_OF: u8 = 2;
 
 /// Where a binding leads, in words that survive a restart.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -50,9 +49,6 @@ pub enum BoundTo<'a> {
 pub enum BodyAt {
     /// In the same record.
     Ordinal(u32),
-    /// It is the body of a message that is in the log already, and that leaves its queue later in the record.
-    /// No longer written, but read.
-    Of(QueueId, u64),
     /// It came with an earlier message, or with one before in the same record.
     Named { name: BodyName, size_bytes: u32 },
 }
@@ -331,18 +327,13 @@ fn encode_published(
     placements: &[(QueueId, u64)],
 ) {
     out.push(if matches!(body, BodyAt::Named { .. }) { MOVED } else { PUBLISHED });
-    let body_flag = if matches!(body, BodyAt::Of(..)) { FLAG_BODY_OF } else { 0 };
-    out.push(body_flag | if strict { FLAG_STRICT } else { 0 });
+    out.push(if strict { FLAG_STRICT } else { 0 });
     varint::put_u64(out, head.published_at.0);
     varint::put_bytes(out, head.exchange);
     varint::put_bytes(out, head.routing_key);
     varint::put_bytes(out, head.properties);
     match body {
         BodyAt::Ordinal(ordinal) => varint::put_u64(out, u64::from(ordinal)),
-        BodyAt::Of(queue, sequence) => {
-            varint::put_u64(out, queue.0);
-            varint::put_u64(out, sequence);
-        }
         BodyAt::Named { name, size_bytes } => {
             varint::put_u64(out, name.lsn.0);
             varint::put_u64(out, u64::from(name.ordinal));
@@ -357,19 +348,17 @@ fn encode_published(
 }
 
 fn decode_published<'a>(cursor: &mut Cursor<'a>, is_moved: bool) -> Option<Effect<'a>> {
-    let flags = cursor.byte()?;
+    let flags = cursor.byte().filter(|flags| flags & !FLAG_STRICT == 0)?;
     let published_at = UnixMillis(cursor.u64()?);
     let exchange = ShortStr::new(cursor.bytes()?)?;
     let routing_key = ShortStr::new(cursor.bytes()?)?;
     let properties = cursor.bytes()?;
-    let body = match flags & FLAG_BODY_OF {
-        _ if is_moved => {
-            let (lsn, ordinal) = (Lsn(cursor.u64()?), u32::try_from(cursor.u64()?).ok()?);
-            let size_bytes = u32::try_from(cursor.u64()?).ok()?;
-            BodyAt::Named { name: BodyName { lsn, ordinal }, size_bytes }
-        }
-        0 => BodyAt::Ordinal(u32::try_from(cursor.u64()?).ok()?),
-        _ => BodyAt::Of(QueueId(cursor.u64()?), cursor.u64()?),
+    let body = if is_moved {
+        let (lsn, ordinal) = (Lsn(cursor.u64()?), u32::try_from(cursor.u64()?).ok()?);
+        let size_bytes = u32::try_from(cursor.u64()?).ok()?;
+        BodyAt::Named { name: BodyName { lsn, ordinal }, size_bytes }
+    } else {
+        BodyAt::Ordinal(u32::try_from(cursor.u64()?).ok()?)
     };
     let count = cursor.u64()?;
     let mut placements = Placements::new();
@@ -435,7 +424,6 @@ mod tests {
             Effect::Bound { vhost, source, destination: BoundTo::Queue(QueueId(1)), key, arguments },
             Effect::Unbound { vhost, source, destination: BoundTo::Exchange(b"other"), key, arguments },
             published(BodyAt::Ordinal(2), &[(QueueId(1), 5), (QueueId(2), 900)]),
-            published(BodyAt::Of(QueueId(1), 4), &[(QueueId(9), 1)]),
             Effect::Removed { queue: QueueId(1), sequences: Runs::one(4) },
             Effect::GivenBack {
                 queue: QueueId(1),

@@ -23,7 +23,28 @@ impl fmt::Display for ReplayError {
 
 impl std::error::Error for ReplayError {}
 
+/// So many records ahead, the CPU is asked for what they touch.
+const ANNOUNCED_RECORD_COUNT: usize = 64;
+
 impl Engine {
+    /// Applies the records, one behind the other. They find the entries of their keys in the CPU's cache: each
+    /// look-up alone waits for memory two or three times.
+    ///
+    /// # Errors
+    /// As of [`Engine::replay`], for the first record that has one.
+    pub fn replay_all<'r>(&mut self, records: impl Iterator<Item = Record<'r>>) -> Result<(), ReplayError> {
+        let mut records = records.peekable();
+        let mut ahead = Vec::with_capacity(ANNOUNCED_RECORD_COUNT);
+        while records.peek().is_some() {
+            ahead.extend(records.by_ref().take(ANNOUNCED_RECORD_COUNT));
+            let keyspace = &mut self.cache.shared.keyspace;
+            ahead.iter().for_each(|record| keyspace.announce_effect(record.effects));
+            keyspace.fetch_announced();
+            ahead.drain(..).try_for_each(|record| self.replay(&record))?;
+        }
+        Ok(())
+    }
+
     /// Applies the effects of one record. Bodies of messages are not read.
     ///
     /// # Errors

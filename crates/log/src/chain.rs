@@ -10,8 +10,8 @@ use crate::format::{
     SEGMENT_HEADER_SIZE_BYTES,
 };
 use crate::recovery::Cut;
-use crate::segment::{PlacedBatch, Segment, is_zero};
-use std::sync::Arc;
+use crate::segment::{PlacedBatch, Segment, Survey, is_zero, lock};
+use std::sync::{Arc, Mutex, PoisonError};
 use warren_units::{Epoch, Lsn};
 
 const SEARCH_SIZE_BYTES: u64 = 1024 * 1024;
@@ -52,7 +52,7 @@ pub(crate) struct Debris {
 }
 
 impl Chain {
-    pub fn walk(segments: Vec<Segment>, stored: &Stored) -> Result<Chain, LogError> {
+    pub fn walk(disk: &dyn Disk, segments: Vec<Segment>, stored: &Stored) -> Result<Chain, LogError> {
         let limits = limits(&segments)?;
         let segments: Vec<_> = segments.into_iter().map(Arc::new).zip(limits).collect();
         let mut chain = Chain {
@@ -65,11 +65,26 @@ impl Chain {
             damaged_next: None,
             was_closed: true,
         };
-        for index in 0..chain.segments.len() {
-            chain.walk_segment(index)?;
+        let surveys = chain.survey(disk);
+        for (index, survey) in surveys.into_iter().enumerate() {
+            chain.add_segment(index, survey)?;
         }
         chain.check_begin(stored)?;
         Ok(chain)
+    }
+
+    /// Looks through each segment by itself, as many at once as the disk likes: almost all of a start's waiting
+    /// for a disk is here. `None` where that failed.
+    fn survey(&self, disk: &dyn Disk) -> Vec<Option<Survey>> {
+        let names: Vec<&str> = self.segments.iter().map(|(segment, _)| segment.name.as_str()).collect();
+        let surveys: Vec<Mutex<Option<Survey>>> = names.iter().map(|_| Mutex::default()).collect();
+        disk.visit_each(&names, &|index| {
+            *lock(&surveys[index]) = self.segments[index].0.survey().ok();
+        });
+        surveys
+            .into_iter()
+            .map(|survey| survey.into_inner().unwrap_or_else(PoisonError::into_inner))
+            .collect()
     }
 
     /// The log has to go on where the checkpoint ends, or from the first record on.
@@ -91,7 +106,7 @@ impl Chain {
     }
 
     /// Adds a segment to the chain if it goes on there.
-    fn walk_segment(&mut self, index: usize) -> Result<(), LogError> {
+    fn add_segment(&mut self, index: usize, survey: Option<Survey>) -> Result<(), LogError> {
         let (segment, limit) = self.segments[index].clone();
         let header = segment.header;
         self.claim = self.claim.max(before_limit(header.synced, limit));
@@ -101,25 +116,21 @@ impl Chain {
             self.next = header.epoch_first;
             self.begin.get_or_insert((self.next, index));
         }
-        // What came before the oldest segment was deleted: its first batch says where the log begins.
-        let expected = self.begin.map(|_| self.next);
-        let mut batches = segment.batches(SEGMENT_HEADER_SIZE_BYTES, expected)?;
-        while let Some(batch) = batches.next()? {
-            if batch.header.first >= limit {
-                if self.begin.is_none() {
-                    return Ok(());
-                }
-                break;
+        let ended = match survey.filter(|survey| self.fits(survey, limit)) {
+            Some(Survey { batches: None, ended }) => ended,
+            Some(Survey { batches: Some(all), ended }) => {
+                goes_on = true;
+                self.claim = self.claim.max(all.claim);
+                (self.was_closed, self.next) = (all.is_clean_end, all.last.next());
+                self.begin.get_or_insert((all.first, index));
+                ended
             }
-            let last = before_limit(batch.header.last(), limit);
-            self.claim = self.claim.max(before_limit(batch.header.synced, limit));
-            self.was_closed = batch.header.kind == BatchKind::CleanEnd;
-            self.next = last.next();
-            goes_on = true;
-            self.begin.get_or_insert((batch.header.first, index));
-            segment.note_batch(batch.header.first, last, batch.offset, batch.end());
-        }
-        let end = End { index, offset: segment.end(), reason: batches.ended };
+            None => match self.walk_segment(index, &mut goes_on)? {
+                Some(ended) => ended,
+                None => return Ok(()),
+            },
+        };
+        let end = End { index, offset: segment.end(), reason: ended };
         if goes_on {
             (self.end, self.damaged_next) = (end, None);
         } else if self.begin.is_none() {
@@ -129,6 +140,40 @@ impl Chain {
             self.damaged_next = Some(end);
         }
         Ok(())
+    }
+
+    /// True where walking the segment from here finds what its survey did: it begins with the next record, and
+    /// all of its batches lie below the limit.
+    fn fits(&self, survey: &Survey, limit: Lsn) -> bool {
+        survey.batches.is_none_or(|all| {
+            (self.begin.is_none() || all.first == self.next) && all.claim < limit && all.last.next() < limit
+        })
+    }
+
+    /// Adds a segment's batches one by one, as far as they count, and answers why there is no further one; `None`
+    /// where none counts and the log does not begin here.
+    fn walk_segment(&mut self, index: usize, goes_on: &mut bool) -> Result<Option<&'static str>, LogError> {
+        let (segment, limit) = self.segments[index].clone();
+        segment.forget_from(SEGMENT_HEADER_SIZE_BYTES, Lsn::NONE);
+        // What came before the oldest segment was deleted: its first batch says where the log begins.
+        let expected = self.begin.map(|_| self.next);
+        let mut batches = segment.batches(SEGMENT_HEADER_SIZE_BYTES, expected)?;
+        while let Some(batch) = batches.next()? {
+            if batch.header.first >= limit {
+                if self.begin.is_none() {
+                    return Ok(None);
+                }
+                break;
+            }
+            let last = before_limit(batch.header.last(), limit);
+            self.claim = self.claim.max(before_limit(batch.header.synced, limit));
+            self.was_closed = batch.header.kind == BatchKind::CleanEnd;
+            self.next = last.next();
+            *goes_on = true;
+            self.begin.get_or_insert((batch.header.first, index));
+            segment.note_batch(batch.header.first, last, batch.offset, batch.end());
+        }
+        Ok(Some(batches.ended))
     }
 
     /// Searches everything behind the end for batch headers and for bytes that are not zero.

@@ -20,6 +20,12 @@ pub trait Disk: Send + Sync {
     fn remove(&self, name: &str) -> Result<()>;
 
     fn sync_directory(&self) -> Result<()>;
+
+    /// Goes through the files of these names: calls `visit` with each index once, in any order and from any
+    /// thread. What a visit does is to wait for small reads, so a disk that can do several at once should.
+    fn visit_each(&self, names: &[&str], visit: &(dyn Fn(usize) + Sync)) {
+        (0..names.len()).for_each(visit);
+    }
 }
 
 /// One open file. All calls may come from several threads at once.

@@ -4,24 +4,11 @@
 use crate::error::LogError;
 use crate::segment::{Batches, PlacedBatch, Segment, lock};
 use crate::writer::Log;
-use bytes::Bytes;
 use std::sync::Arc;
-use warren_units::{BodyName, Lsn, Record};
+use warren_units::{Lsn, Record};
 
 /// A chunk takes batches until it holds as many bytes.
 const CHUNK_SIZE_BYTES: usize = 256 * 1024;
-
-/// The bodies of one replayed record. They are read, and checked, only when asked for.
-pub struct Bodies<'a> {
-    log: &'a Log,
-    lsn: Lsn,
-}
-
-impl Bodies<'_> {
-    pub fn read(&mut self, ordinal: u32) -> Result<Bytes, LogError> {
-        self.log.read_body(BodyName { lsn: self.lsn, ordinal })
-    }
-}
 
 /// The records of the log in order, in chunks, each read and checked when it is asked for. They may be gone
 /// through on another thread than the one that applies them.
@@ -138,25 +125,6 @@ impl Log {
     pub fn chunks(&self, from: Lsn) -> Result<LogChunks, LogError> {
         let newest = self.progress().written;
         LogChunks::of(&lock(&self.segments), from, newest)
-    }
-
-    /// Gives every record from `from` on to `visit`, in LSN order, up to the newest that is written;
-    /// `Lsn::NONE` stands for the oldest there is.
-    ///
-    /// # Errors
-    /// Of the log, or of the visitor.
-    pub fn replay<E: From<LogError>>(
-        &self,
-        from: Lsn,
-        mut visit: impl FnMut(Record<'_>, &mut Bodies<'_>) -> Result<(), E>,
-    ) -> Result<(), E> {
-        for chunk in self.chunks(from)? {
-            for record in chunk?.records() {
-                let lsn = record.lsn;
-                visit(record, &mut Bodies { log: self, lsn })?;
-            }
-        }
-        Ok(())
     }
 }
 

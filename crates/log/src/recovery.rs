@@ -79,7 +79,7 @@ impl fmt::Display for Cut {
 
 impl Log {
     /// Opens the log on a disk, or makes one. The log begins a new epoch; everything that
-    /// [`Log::replay_checkpoint`] and [`Log::replay`] then give is synced.
+    /// [`Log::checkpoint_blocks`] and [`Log::chunks`] then give is synced.
     pub fn open(disk: Arc<dyn Disk>, options: LogOptions) -> Result<(Log, Recovery), LogError> {
         let Survey { found, chain, debris, claim, unfinished, newest_sequence } = Survey::of(&*disk)?;
         chain.sync_behind(claim)?;
@@ -148,7 +148,7 @@ impl Survey {
                 None => unfinished.push(name),
             }
         }
-        let mut chain = Chain::walk(segments, &found.stored)?;
+        let mut chain = Chain::walk(disk, segments, &found.stored)?;
         let debris = chain.search_behind_end()?;
         let claim = chain.claim.max(debris.claim);
         if claim >= chain.next {

@@ -15,6 +15,8 @@ use warren_units::Lsn;
 pub(crate) const MARK_DISTANCE_BYTES: u64 = 64 * 1024;
 const WINDOW_SIZE_BYTES_MIN: usize = 4 * 1024;
 const WINDOW_SIZE_BYTES_MAX: usize = 256 * 1024;
+/// Reading goes on in large pieces over gaps of this size.
+const SKIPPED_SIZE_BYTES_MAX: u64 = 8 * 1024;
 
 /// A panic elsewhere does not make the data behind a lock wrong: every change under one is complete
 /// before anything that could panic.
@@ -155,10 +157,46 @@ impl Segment {
         Window::new(self.file.clone(), &self.name)
     }
 
+    /// Walks all batches, whatever LSN the first one has, and remembers where they are.
+    pub fn survey(self: &Arc<Self>) -> Result<Survey, LogError> {
+        let mut batches = self.batches(SEGMENT_HEADER_SIZE_BYTES, None)?;
+        let mut survey = Survey { batches: None, ended: "" };
+        while let Some(batch) = batches.next()? {
+            let (header, last) = (batch.header, batch.header.last());
+            let (first, claim) =
+                survey.batches.map_or((header.first, Lsn::NONE), |all| (all.first, all.claim));
+            let is_clean_end = header.kind == BatchKind::CleanEnd;
+            survey.batches =
+                Some(SurveyedBatches { first, last, claim: claim.max(header.synced), is_clean_end });
+            self.note_batch(header.first, last, batch.offset, batch.end());
+        }
+        survey.ended = batches.ended;
+        Ok(survey)
+    }
+
     /// The batches from the one at `offset` on. If `expected` is `None`, the first may have any LSN.
     pub fn batches(self: &Arc<Self>, offset: u64, expected: Option<Lsn>) -> Result<Batches, LogError> {
         Ok(Batches { segment: self.clone(), window: self.window()?, offset, expected, ended: "" })
     }
+}
+
+/// What a walk through a segment found. It knows nothing of the others.
+pub(crate) struct Survey {
+    /// `None` where not even the first is good.
+    pub batches: Option<SurveyedBatches>,
+    /// Why there is no further batch.
+    pub ended: &'static str,
+}
+
+#[derive(Clone, Copy)]
+pub(crate) struct SurveyedBatches {
+    /// LSN of the first batch.
+    pub first: Lsn,
+    pub last: Lsn,
+    /// Highest synced LSN that one of them claims.
+    pub claim: Lsn,
+    /// The last one is.
+    pub is_clean_end: bool,
 }
 
 /// A batch whose header is good and which lies within its file.
@@ -218,9 +256,8 @@ impl Batches {
             self.ended = "the batch is longer than the file";
             return Ok(None);
         }
-        if header.kind == BatchKind::Records {
-            self.expected = Some(header.last().next());
-        }
+        // Behind a clean end, too: it names the record that would be the next one.
+        self.expected = Some(header.last().next());
         self.offset = batch.end();
         Ok(Some(batch))
     }
@@ -299,7 +336,8 @@ impl Window {
         }
         let buffer_end = self.start + self.buffer.len() as u64;
         if offset < self.start || offset + size > buffer_end {
-            let in_sequence = (self.start..=buffer_end).contains(&offset);
+            // A disk reads the pages of what is skipped here anyway.
+            let in_sequence = (self.start..=buffer_end + SKIPPED_SIZE_BYTES_MAX).contains(&offset);
             self.read_size = if in_sequence { self.read_size * 2 } else { WINDOW_SIZE_BYTES_MIN };
             self.read_size = self.read_size.clamp(WINDOW_SIZE_BYTES_MIN, WINDOW_SIZE_BYTES_MAX);
             let wanted = (self.read_size as u64).max(size).min(self.size - offset);

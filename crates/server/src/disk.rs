@@ -1,5 +1,7 @@
 //! The log's disk: one directory of real files, locked against other processes. Knows no format.
 
+use crate::progress::Progress;
+use parking_lot::Mutex;
 use rustix::fs::{FlockOperation, flock};
 use rustix::io::Errno;
 use std::fs::{File, OpenOptions};
@@ -7,9 +9,15 @@ use std::io::{Error, ErrorKind, IoSlice, Result};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use warren_log::{Disk, DiskFile};
 
 pub(crate) const LOCK_FILE_NAME: &str = "lock";
+
+/// So many threads wait for the disk side by side where small parts of many files are read: disks of today are
+/// several times as fast then.
+const VISITING_THREAD_COUNT: usize = 16;
+
 const ZEROS_SIZE_BYTES: usize = 256 * 1024;
 
 /// The directory stays locked as long as this lives.
@@ -116,6 +124,31 @@ impl Disk for Directory {
     fn sync_directory(&self) -> Result<()> {
         self.directory.sync_all()
     }
+
+    fn visit_each(&self, names: &[&str], visit: &(dyn Fn(usize) + Sync)) {
+        let size_of = |name: &&str| std::fs::metadata(self.path.join(name)).map_or(0, |facts| facts.len());
+        let sizes: Vec<u64> = names.iter().map(size_of).collect();
+        let progress = Mutex::new((Progress::new("looking through the log", sizes.iter().sum()), 0));
+        let next = AtomicUsize::new(0);
+        let visit_some = || {
+            loop {
+                let index = next.fetch_add(1, Ordering::Relaxed);
+                let Some(size) = sizes.get(index) else { return };
+                visit(index);
+                let (progress, done) = &mut *progress.lock();
+                *done += size;
+                if !self.is_read_only {
+                    progress.show(*done);
+                }
+            }
+        };
+        std::thread::scope(|scope| {
+            for _ in 1..VISITING_THREAD_COUNT.min(names.len()) {
+                scope.spawn(visit_some);
+            }
+            visit_some();
+        });
+    }
 }
 
 struct DirectoryFile {
@@ -185,7 +218,7 @@ fn make_room(file: &File, from: u64, to: u64) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use warren_log::{Log, LogError, LogOptions};
+    use warren_log::{Log, LogOptions};
     use warren_units::{Batch, Lsn};
 
     /// A fresh directory, deleted at the end.
@@ -263,12 +296,12 @@ mod tests {
             let (log, recovery) = Log::open(disk, options).unwrap();
             assert_eq!(recovery.last, Lsn(round * 100));
             let mut records = 0u64;
-            log.replay(Lsn(1), |record, _| {
-                records += 1;
-                assert_eq!(record.effects, record.lsn.0.to_le_bytes().repeat(200));
-                Ok::<(), LogError>(())
-            })
-            .unwrap();
+            for chunk in log.chunks(Lsn(1)).unwrap() {
+                for record in chunk.unwrap().records() {
+                    records += 1;
+                    assert_eq!(record.effects, record.lsn.0.to_le_bytes().repeat(200));
+                }
+            }
             assert_eq!(records, round * 100);
             let mut batch = Batch::new(recovery.last.next());
             for _ in 0..100 {

@@ -16,6 +16,7 @@ pub mod http;
 mod io;
 pub mod log_command;
 mod process;
+mod progress;
 mod random;
 mod recovery;
 pub mod restore;

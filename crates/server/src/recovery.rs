@@ -4,17 +4,14 @@
 use crate::core::{Core, now};
 use crate::disk::Directory;
 use crate::process;
+use crate::progress::Progress;
 use crate::random::random_u64;
 use crate::settings::Settings;
 use std::sync::Arc;
 use std::sync::mpsc::sync_channel;
-use std::time::{Duration, Instant};
 use warren_engine::Engine;
 use warren_log::{Log, LogError, LogOptions};
 use warren_units::Lsn;
-
-/// A start that takes longer shows its progress, again and again after this time.
-const QUIET_TIME_MAX: Duration = Duration::from_secs(1);
 
 /// Pieces read ahead of the one that is applied.
 const READ_AHEAD_COUNT: usize = 4;
@@ -86,9 +83,7 @@ fn replay(log: &Log, engine: &mut Engine, checkpoint: Lsn) -> Result<(), String>
     let chunks = log.chunks(from).map_err(|error| error.to_string())?;
     let mut progress = Progress::new("replaying the log", chunks.total_bytes());
     read_ahead(chunks, |chunk| {
-        for record in chunk.records() {
-            engine.replay(&record).map_err(|error| error.to_string())?;
-        }
+        engine.replay_all(chunk.records()).map_err(|error| error.to_string())?;
         progress.show(chunk.done_bytes);
         Ok(())
     })
@@ -118,29 +113,4 @@ fn read_ahead<T: Send>(
         });
         receiver.iter().try_for_each(|piece| apply(piece.map_err(|error| error.to_string())?))
     })
-}
-
-/// Says how far a long start is.
-struct Progress {
-    what: &'static str,
-    total_bytes: u64,
-    started: Instant,
-    shown: Instant,
-}
-
-impl Progress {
-    fn new(what: &'static str, total_bytes: u64) -> Progress {
-        let now = Instant::now();
-        Progress { what, total_bytes, started: now, shown: now }
-    }
-
-    fn show(&mut self, done_bytes: u64) {
-        if self.shown.elapsed() < QUIET_TIME_MAX {
-            return;
-        }
-        self.shown = Instant::now();
-        let percent = done_bytes * 100 / self.total_bytes.max(1);
-        let rate = done_bytes as f64 / 1e6 / self.started.elapsed().as_secs_f64();
-        println!("warren: {}: {percent}%, {rate:.0} MB/s", self.what);
-    }
 }

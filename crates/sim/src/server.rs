@@ -86,24 +86,22 @@ pub fn rebuild(
         }
     }
     let mut next = checkpoint.next();
-    let replayed = log.replay(Lsn::NONE, |record, bodies| {
-        expected.records.check(&record, bodies)?;
-        if record.lsn <= checkpoint {
-            return Ok(());
+    for chunk in log.chunks(Lsn::NONE).map_err(NoStart::Log)? {
+        let chunk = chunk.map_err(NoStart::Log)?;
+        for record in chunk.records() {
+            expected.records.check(&record, log).map_err(|unlike| match unlike {
+                Unlike::Log(error) => NoStart::Log(error),
+                Unlike::Record(failure) => NoStart::Failed(failure),
+            })?;
+            if record.lsn > checkpoint && record.lsn != next {
+                let text = format!("record {} follows where {next} should", record.lsn);
+                return Err(NoStart::Failed(Failure::new("records", text)));
+            }
+            next = next.max(record.lsn.next());
         }
-        if record.lsn != next {
-            let text = format!("record {} follows where {next} should", record.lsn);
-            return Err(Stopped::Unlike(Unlike::Record(Failure::new("records", text))));
-        }
-        engine.replay(&record).map_err(|error| Stopped::Record(error.to_string()))?;
-        next = record.lsn.next();
-        Ok(())
-    });
-    replayed.map_err(|stopped| match stopped {
-        Stopped::Unlike(Unlike::Log(error)) => NoStart::Log(error),
-        Stopped::Unlike(Unlike::Record(failure)) => NoStart::Failed(failure),
-        Stopped::Record(text) => NoStart::Record(text),
-    })?;
+        let behind = chunk.records().filter(|record| record.lsn > checkpoint);
+        engine.replay_all(behind).map_err(|error| NoStart::Record(error.to_string()))?;
+    }
     if next != last.next() {
         let text = format!("the log should end with record {last}, but the next is {next}");
         return Err(failed("records", text));
@@ -121,23 +119,6 @@ pub fn replay_all(settings: Settings, expected: Expected<'_>, last: Lsn) -> Resu
     let how = "all records from the first on";
     expected.hashes.check(last, engine.durable_hash(), how).map_err(NoStart::Failed)?;
     Ok(engine)
-}
-
-enum Stopped {
-    Unlike(Unlike),
-    Record(String),
-}
-
-impl From<Unlike> for Stopped {
-    fn from(unlike: Unlike) -> Stopped {
-        Stopped::Unlike(unlike)
-    }
-}
-
-impl From<warren_log::LogError> for Stopped {
-    fn from(error: warren_log::LogError) -> Stopped {
-        Stopped::Unlike(Unlike::Log(error))
-    }
 }
 
 impl Server {

@@ -100,6 +100,18 @@ impl Keyspace {
         let (_, _, replay) = ROWS.iter().find(|(row_tag, _, _)| *row_tag == tag)?;
         replay(self, cursor)
     }
+
+    /// Announces the key of an effect that is replayed soon: those that change one begin with it. What other
+    /// bytes seem to name is asked of the CPU in vain.
+    pub fn announce_effect(&mut self, effect: &[u8]) {
+        let mut cursor = Cursor::new(effect);
+        if cursor.byte().is_some_and(|tag| ROWS.iter().any(|(row_tag, _, _)| *row_tag == tag))
+            && let Some(database) = take_database(&mut cursor)
+            && let Some(key) = cursor.bytes()
+        {
+            self.announce(database, key);
+        }
+    }
 }
 
 /// A string of an effect: borrowed from the request, or shared where it is large.

@@ -56,16 +56,4 @@ impl Log {
     pub fn checkpoint_blocks(&self) -> CheckpointBlocks {
         CheckpointBlocks::of(&self.stored())
     }
-
-    /// Gives the blocks of the newest checkpoint to `visit`, in order. Comes before
-    /// [`Log::replay`] from the record behind the checkpoint on.
-    ///
-    /// # Errors
-    /// Of the log, or of the visitor.
-    pub fn replay_checkpoint<E: From<LogError>>(
-        &self,
-        mut visit: impl FnMut(&[u8]) -> Result<(), E>,
-    ) -> Result<(), E> {
-        self.checkpoint_blocks().try_for_each(|block| visit(&block?.effects))
-    }
 }

@@ -3,7 +3,8 @@
 use crate::records::{Content, SEGMENT_SIZE_BYTES, append, batch_of, open, plain, read, try_open, try_read};
 use warren_log::LogError;
 use warren_log::format::{
-    BATCH_HEADER_SIZE_BYTES, BatchHeader, BatchKind, SEGMENT_HEADER_SIZE_BYTES, SegmentHeader, segment_name,
+    BATCH_ALIGNMENT_BYTES, BATCH_HEADER_SIZE_BYTES, BatchHeader, BatchKind, SEGMENT_HEADER_SIZE_BYTES,
+    SegmentHeader, segment_name,
 };
 use warren_sim::SimDisk;
 use warren_units::{Epoch, Lsn};
@@ -150,32 +151,61 @@ fn starts_without_records_leave_no_segments_behind() {
     assert_eq!(disk.names().len(), 1);
 }
 
-#[test]
-fn a_torn_batch_with_a_synced_record_is_damage_and_no_tail() {
-    let header = SegmentHeader {
-        sequence: 1,
-        salt: 7,
-        epoch: Epoch(1),
-        opens_epoch: true,
-        epoch_first: Lsn(1),
-        synced: Lsn(2),
-    };
-    let records = batch_of(Lsn(1), &[plain(1, 20), plain(2, 20), plain(3, 20)]);
-    let effects = records.effects().to_vec();
+/// The only segment of a log in its first epoch.
+fn first_segment(opens_epoch: bool, synced: Lsn) -> SegmentHeader {
+    SegmentHeader { sequence: 1, salt: 7, epoch: Epoch(1), opens_epoch, epoch_first: Lsn(1), synced }
+}
+
+/// A batch as it lies in that segment; a clean end where there are no records.
+fn batch_bytes(header: &SegmentHeader, first: Lsn, contents: &[Content]) -> Vec<u8> {
+    let effects = batch_of(first, contents).effects().to_vec();
     let batch = BatchHeader {
-        kind: BatchKind::Records,
-        epoch: Epoch(1),
-        count: 3,
-        first: Lsn(1),
+        kind: if contents.is_empty() { BatchKind::CleanEnd } else { BatchKind::Records },
+        epoch: header.epoch,
+        count: contents.len() as u32,
+        first,
         synced: Lsn::NONE,
         effects_size: effects.len() as u64,
         bodies_size: 0,
         effects_checksum: crc32c::crc32c(&effects),
         bodies_checksum: 0,
     };
+    let mut bytes = batch.encode(header.batch_seed()).to_vec();
+    bytes.extend_from_slice(&effects);
+    bytes.resize(bytes.len().next_multiple_of(BATCH_ALIGNMENT_BYTES as usize), 0);
+    bytes
+}
+
+#[test]
+fn behind_a_clean_end_only_the_next_record_follows() {
+    let header = first_segment(false, Lsn::NONE);
+    let content_with = |first: Lsn| {
+        let mut content = header.encode().to_vec();
+        content.extend(batch_bytes(&header, Lsn(1), &[]));
+        content.extend(batch_bytes(&header, first, &[plain(1, 20)]));
+        content
+    };
+    let disk = SimDisk::new();
+    disk.set_content(&segment_name(1), content_with(Lsn(1)));
+    assert_eq!(open(&disk).1.last, Lsn(1));
+
+    let disk = SimDisk::new();
+    disk.set_content(&segment_name(1), content_with(Lsn(239)));
+    let (log, recovery) = open(&disk);
+    assert_eq!((recovery.last, recovery.was_closed), (Lsn::NONE, true));
+    append(&log, &contents(&[7]));
+    log.sync().unwrap();
+    for _ in 0..2 {
+        let (log, recovery) = open(&disk.kill());
+        assert_eq!((recovery.first, recovery.last, read(&log)), (Lsn(1), Lsn(1), contents(&[7])));
+    }
+}
+
+#[test]
+fn a_torn_batch_with_a_synced_record_is_damage_and_no_tail() {
+    let header = first_segment(true, Lsn(2));
     let mut content = header.encode().to_vec();
-    content.extend_from_slice(&batch.encode(header.batch_seed()));
-    content.extend_from_slice(&effects);
+    content.extend(batch_bytes(&header, Lsn(1), &[plain(1, 20), plain(2, 20), plain(3, 20)]));
     content.resize(4096, 0);
     let disk = SimDisk::new();
     disk.set_content(&segment_name(1), content.clone());

@@ -2,7 +2,7 @@
 //! what the engine made.
 
 use super::failure::{Checked, Failure};
-use warren_log::{Bodies, LogError};
+use warren_log::{Log, LogError};
 use warren_units::{Batch, BodyName, Lsn, Record};
 
 /// One record as it was made.
@@ -73,7 +73,7 @@ impl Records {
     }
 
     /// Compares one record that the log gives back.
-    pub fn check(&self, record: &Record<'_>, bodies: &mut Bodies<'_>) -> Result<(), Unlike> {
+    pub fn check(&self, record: &Record<'_>, log: &Log) -> Result<(), Unlike> {
         let differs =
             |what: &str| Unlike::Record(Failure::new("records", format!("record {}: {what}", record.lsn)));
         let place = (record.lsn.0 as usize).wrapping_sub(1);
@@ -84,8 +84,8 @@ impl Records {
         if record.body_sizes().len() != made.bodies.len() {
             return Err(differs("it has another number of bodies"));
         }
-        for (ordinal, body) in made.bodies.iter().enumerate() {
-            if *body != bodies.read(ordinal as u32)?[..] {
+        for (ordinal, body) in (0..).zip(&made.bodies) {
+            if *body != log.read_body(BodyName { lsn: record.lsn, ordinal })?[..] {
                 return Err(differs("a body is not the one that was made"));
             }
         }
