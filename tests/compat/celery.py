@@ -3,6 +3,10 @@
 Redis as the broker needs Lua scripts (kombu's locks), which are not there yet: it runs only when it is named.
 """
 
+import os
+import sys
+from pathlib import Path
+
 from compat.pytest_suite import run_pytest
 from compat.suite import Counts, adapt, checkout, main, skipped_tests
 
@@ -37,6 +41,9 @@ def run(server, words: list[str]) -> Counts:
                 TEST_BACKEND=f"{resp}/0",
                 REDIS_HOST="127.0.0.1",
                 REDIS_PORT=str(server.resp_port),
+                # As the project's own runs have them.
+                WORKER_LOGLEVEL="INFO",
+                PATH=f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
             )
         )
     return counts

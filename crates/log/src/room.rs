@@ -32,6 +32,9 @@ const FILL_AFTER_SHARE: u64 = 32;
 /// of batches wait long for it.
 const FILLED_AT_ONCE_BYTES: u64 = 2 * 1024 * 1024;
 
+/// What [`Log::close`] writes: a header without a batch.
+const CLEAN_END_SIZE_BYTES: u64 = BATCH_HEADER_SIZE_BYTES as u64;
+
 static ZEROS: [u8; 256 * 1024] = [0; 256 * 1024];
 
 impl Log {
@@ -202,10 +205,11 @@ impl RoomSource for Log {
     fn room(&self, size_bytes: u64) -> Room {
         let kept = self.settling_room();
         // Where there is none, what is there counts.
-        self.has_room_for(size_bytes.saturating_add(kept));
+        self.has_room_for(size_bytes.saturating_add(kept + CLEAN_END_SIZE_BYTES));
         let span = self.contiguous_room.load(Ordering::Relaxed);
         let span = span - span % BATCH_ALIGNMENT_BYTES;
-        let size_bytes_max = span.saturating_sub(BATCH_HEADER_SIZE_BYTES as u64);
+        // What says that the log was closed in order must find a place, too: see `Log::close`.
+        let size_bytes_max = span.saturating_sub(BATCH_HEADER_SIZE_BYTES as u64 + CLEAN_END_SIZE_BYTES);
         Room {
             growth_size_bytes_max: size_bytes_max.saturating_sub(kept),
             upkeep_size_bytes_max: size_bytes_max.saturating_sub(kept / 2),
@@ -228,15 +232,16 @@ pub(crate) fn opening_size(segment_size: u64) -> u64 {
     if segment_size < LARGE_SIZE_BYTES_MIN { segment_size } else { segment_size / OPENING_DIVISOR }
 }
 
-/// Size of a segment that takes at least a batch of `needed` bytes.
+/// Size of a segment that takes at least a batch of `needed` bytes, and the clean end.
 fn segment_size(options: &LogOptions, needed: u64) -> u64 {
-    options.segment_size_bytes.max(SEGMENT_HEADER_SIZE_BYTES.saturating_add(needed))
+    let least = SEGMENT_HEADER_SIZE_BYTES + CLEAN_END_SIZE_BYTES;
+    options.segment_size_bytes.max(least.saturating_add(needed))
 }
 
 /// The least that is worth a segment on a disk with little room.
 fn segment_size_min(options: &LogOptions, needed: u64) -> u64 {
     let least = options.segment_size_bytes / SETTLING_ROOM_DIVISOR;
-    least.max(SEGMENT_HEADER_SIZE_BYTES.saturating_add(needed))
+    least.max((SEGMENT_HEADER_SIZE_BYTES + CLEAN_END_SIZE_BYTES).saturating_add(needed))
 }
 
 /// One salt per segment.
