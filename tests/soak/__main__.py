@@ -12,10 +12,18 @@ import pika
 import redis
 
 from harness import Warren
-from soak.keys import Bridge, BriefKeys, Broadcasts, SteadyKeys, Visitors
+from soak.keys import Bridge, BriefKeys, Broadcasts, PassingKeys, SteadyKeys, Visitors
 from soak.measures import Measures
 from soak.messages import SWELL_MESSAGES, Flows
 
+# Small bounds, so that within minutes bodies leave memory, segments go, and keys are evicted.
+SETTINGS = {
+    "appendfsync": "everysec",
+    "body_memory": "16mb",
+    "segment_size": "4mb",
+    "maxmemory": "40mb",
+    "maxmemory_policy": "volatile-lru",
+}
 SAVE_SECONDS = 30
 JOIN_SECONDS = 60
 # A load that gets nothing done for so long hangs.
@@ -35,7 +43,7 @@ def main() -> int:
     options = parser.parse_args()
     print(f"soak: {options.minutes:g} minutes, seed {options.seed}", flush=True)
     directory = Path(tempfile.mkdtemp(prefix="warren-soak-"))
-    server = Warren(directory, appendfsync="everysec", body_memory="16mb", segment_size="4mb").start()
+    server = Warren(directory, **SETTINGS).start()
     try:
         wrong = soak(server, options.minutes * 60, options.seed)
     except Exception as error:  # told beside the log of the server
@@ -59,7 +67,8 @@ def soak(server, seconds: float, seed: int) -> list[str]:
     channel = channel_of(server)
     flows.declare(channel)
     channel.connection.close()
-    others = [keys, BriefKeys(server, seed + 1), Broadcasts(server), Visitors(server), bridge]
+    brief, passing = BriefKeys(server, seed + 1), PassingKeys(server, seed + 2)
+    others = [keys, brief, passing, Broadcasts(server), Visitors(server), bridge]
     loads = [*flows.publishers, *flows.consumers, *others]
     measures = Measures(
         server,
@@ -78,9 +87,9 @@ def soak(server, seconds: float, seed: int) -> list[str]:
                 saves += bool(save(client))
             wrong = trouble(server, loads, measures, moved)
         elapsed = time.monotonic() - begun
-        automatic = 0 if wrong else client.info("persistence")["rdb_saves"] - saves
+        facts = {} if wrong else client.info("all")
     wrong += ending(flows, loads, measures)
-    wrong += [] if wrong else outcome(flows, loads, measures, elapsed, saves, automatic)
+    wrong += [] if wrong else outcome(flows, loads, measures, elapsed, saves, facts)
     if not server.is_running():
         return [*wrong, "the server ended by itself"]
     time.sleep(EXPIRY_SECONDS)
@@ -134,15 +143,18 @@ def ending(flows, loads, measures) -> list[str]:
     return sorted(set(wrong))
 
 
-def outcome(flows, loads, measures, elapsed: float, saves: int, automatic: int) -> list[str]:
-    """What the loads got done, and whether the server drifted meanwhile."""
+def outcome(flows, loads, measures, elapsed: float, saves: int, facts: dict) -> list[str]:
+    """What the loads got done, and whether the server drifted meanwhile. `facts`: what INFO said at the end."""
     wrong = []
+    automatic, evicted = facts["rdb_saves"] - saves, facts["evicted_keys"]
     for load in loads:
         wanted = load.per_second * elapsed
         print(f"soak: {load.name}: {load.count}" + (f", {load.count / wanted:.0%} of its rate" if wanted else ""))
         if load.count == 0 or load.count < wanted * SHARE_MIN:
             wrong.append(f"{load.name} got too little done to say anything")
-    print(f"soak: checkpoints: {saves} by BGSAVE, {automatic} by the server itself", flush=True)
+    print(f"soak: checkpoints: {saves} by BGSAVE, {automatic} by the server itself; {evicted} keys evicted", flush=True)
+    if evicted == 0:
+        wrong.append("no key was evicted")
     if automatic <= 0:
         wrong.append("the server took no checkpoint by itself")
     if flows.late.count < SWELL_MESSAGES:

@@ -12,6 +12,7 @@ PIPELINE_COMMANDS = 20
 COMPARED_AT_ONCE = 50
 LARGE_KEYS = 6
 LARGE_BYTES = (500_000, 2_000_000)
+LIFE_OF_PASSING_SECONDS = 3600
 LIFE_MILLISECONDS = (200, 5000)
 
 
@@ -27,7 +28,8 @@ def _string(pipeline, key, old, chance):
         pipeline.append(key, "more")
         return old + "more"
     value = _text(chance, 2000)
-    pipeline.set(key, value, ex=chance.choice((None, 1_000_000)))
+    # Without a deadline: it must never be evicted.
+    pipeline.set(key, value)
     return value
 
 
@@ -175,6 +177,37 @@ class BriefKeys(Load):
             else:
                 pipeline.delete(key).hset(key, "field", _text(self.chance, 2000)).pexpire(key, life)
         pipeline.execute()
+
+    def leave(self) -> None:
+        self.client.close()
+
+
+class PassingKeys(Load):
+    """More than memory holds, in a database of its own: `maxmemory` takes away what was not used for long."""
+
+    per_second = 20.0
+    database = 1
+    # So many of the newest are always there: they are a small part of what is held.
+    kept = 200
+
+    def __init__(self, server, seed: int):
+        super().__init__(server)
+        self.chance = random.Random(seed)
+        self.client = self.redis(self.database)
+        self.newest: dict[str, str] = {}
+
+    def turn(self) -> None:
+        pipeline = self.client.pipeline(transaction=False)
+        for each in range(20):
+            key, value = f"passing:{self.count * 20 + each}", _text(self.chance, 2000)
+            pipeline.set(key, value, ex=LIFE_OF_PASSING_SECONDS)
+            self.newest[key] = value
+        pipeline.execute()
+        for key in list(self.newest)[: -self.kept]:
+            del self.newest[key]
+        asked = self.chance.sample(list(self.newest), 10)
+        found = self.client.mget(asked)
+        self.expect(found == [self.newest[key] for key in asked], f"of {asked} some are not as written a moment ago")
 
     def leave(self) -> None:
         self.client.close()

@@ -53,10 +53,15 @@ class Load(threading.Thread):
         if not is_right and len(self.wrong) < 10:
             self.wrong.append(text)
 
-    def redis(self) -> redis.Redis:
+    def redis(self, database: int = 0) -> redis.Redis:
         # Latin-1 keeps every byte, also those of a bitmap.
         return redis.Redis(
-            port=self.server.resp_port, retry=None, socket_timeout=60, decode_responses=True, encoding="latin-1"
+            port=self.server.resp_port,
+            db=database,
+            retry=None,
+            socket_timeout=60,
+            decode_responses=True,
+            encoding="latin-1",
         )
 
     def parameters(self) -> pika.ConnectionParameters:
