@@ -7,6 +7,7 @@
 //! It never knows the broker: what joins both comes in through [`host::Host`].
 
 pub mod blocking;
+pub mod cache;
 pub mod command;
 pub mod commands;
 pub mod context;
@@ -34,4 +35,4 @@ pub mod store;
 pub mod testing;
 pub mod values;
 
-pub use dispatch::Cache;
+pub use cache::Cache;

@@ -1,8 +1,8 @@
 //! A cache with clients for tests: commands in as words, replies out as RESP text, records kept for replay.
 
+use crate::cache::Cache;
 use crate::command::CommandError;
 use crate::commands::COMMANDS;
-use crate::dispatch::Cache;
 use crate::host::Host;
 use crate::settings::Settings;
 use warren_resp::{Args, OwnedArgs, Reply};
