@@ -78,12 +78,20 @@ impl Log {
         behind + self.bytes_before_start.load(Ordering::Relaxed)
     }
 
-    /// True when the log has grown by half a segment and by half of the state since the newest checkpoint. Whoever
-    /// then makes one keeps the files at twice the live data and three segments: one that the next checkpoint
-    /// lets go, the one that is written, and the one made ahead.
+    /// True when the log has grown by half a segment and by half of the state since the newest checkpoint, or when
+    /// the next segment waits for one that a checkpoint lets go. Whoever then makes one keeps the files at twice
+    /// the live data and two segments: the one that is written, and the one made ahead.
     pub fn is_checkpoint_due(&self) -> bool {
         let bound = self.options.segment_size_bytes.max(self.checkpoint_bytes()) / 2;
-        self.log_bytes_since_checkpoint() >= bound
+        let behind = self.log_bytes_since_checkpoint();
+        behind >= bound || (behind > 0 && self.can_next_wait())
+    }
+
+    /// Whether the files would be above their bound with one more segment, though a checkpoint lets one go.
+    pub(crate) fn is_next_too_much(&self) -> bool {
+        let bound = 2 * (self.checkpoint_bytes() + self.options.segment_size_bytes);
+        let has_old = lock(&self.segments).len() > 1;
+        has_old && self.disk_bytes() + self.options.segment_size_bytes > bound
     }
 
     /// The newest checkpoint and its bodies files, as of now.

@@ -77,7 +77,7 @@ impl Log {
         self.is_space_short.load(Ordering::Relaxed)
     }
 
-    /// Makes the next segment ahead of need. The syncing thread calls it after each sync and at least once
+    /// Makes the next segment ahead of need, unless it can wait for a checkpoint. The syncing thread calls it after each sync and at least once
     /// a second: it costs nothing when there is nothing to do, and finds out when a full disk has room again.
     ///
     /// # Errors
@@ -90,7 +90,13 @@ impl Log {
             Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
             Ok(preparing) => preparing,
         };
-        match self.make_room_holding(&preparing, 0) {
+        let can_wait = self.can_next_wait();
+        self.is_next_held_back.store(can_wait, Ordering::Relaxed);
+        let made = match can_wait {
+            true => self.fill_reserve().inspect_err(|error| self.note_failure(error)),
+            false => self.make_room_holding(&preparing, 0),
+        };
+        match made {
             Err(error) if !error.is_storage_full() => Err(self.poison(error)),
             _ => Ok(()),
         }
@@ -98,7 +104,17 @@ impl Log {
 
     /// Whether [`Log::prepare`] has a segment to make.
     pub fn wants_segment(&self) -> bool {
-        lock(&self.tail).next.is_none()
+        !self.is_next_held_back.load(Ordering::Relaxed) && lock(&self.tail).next.is_none()
+    }
+
+    /// True if there is no next segment, and it had better come after the next checkpoint, which lets an old one
+    /// go. Once half of the present one is used it waits no longer.
+    pub(crate) fn can_next_wait(&self) -> bool {
+        let is_early = {
+            let tail = lock(&self.tail);
+            tail.next.is_none() && tail.position < tail.current_size / 2
+        };
+        is_early && self.is_next_too_much()
     }
 
     /// Whether [`Log::fill_next`] has something to do.

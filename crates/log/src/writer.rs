@@ -58,6 +58,8 @@ pub struct Log {
     pub(crate) is_space_short: AtomicBool,
     /// The next segment is smaller than it should be: the disk had no more room for it.
     pub(crate) is_disk_tight: AtomicBool,
+    /// The next segment waits for a checkpoint, as [`Log::prepare`] has seen it last.
+    pub(crate) is_next_held_back: AtomicBool,
     pub(crate) reserve: Mutex<Reserve>,
     poisoned: AtomicBool,
     pub(crate) body_cache: Mutex<BodyCache>,
@@ -153,6 +155,7 @@ impl Log {
             synced_bytes: AtomicU64::new(0),
             is_space_short: AtomicBool::new(false),
             is_disk_tight: AtomicBool::new(false),
+            is_next_held_back: AtomicBool::new(false),
             reserve: Mutex::default(),
             poisoned: AtomicBool::new(false),
             body_cache: Mutex::default(),
