@@ -111,6 +111,7 @@ impl RespSession {
         match operation.run {
             Run::Exec => {
                 self.transaction = None;
+                self.is_aborted = false;
                 self.watched.clear();
             }
             _ => self.is_aborted = self.transaction.is_some(),
