@@ -1,5 +1,6 @@
 """The log's disk fails, or is watched: what is acknowledged has been synced, and a failing disk ends the server."""
 
+import errno
 import os
 import signal
 import threading
@@ -135,10 +136,22 @@ def test_a_new_segment_and_its_name_are_synced_before_records_are(watched_server
 
 
 @pytest.mark.parametrize("appendfsync", ["always", "everysec"])
-@pytest.mark.parametrize("failing_call", ["pwritev", "fdatasync"])
-def test_a_failing_disk_ends_the_server_and_nothing_acknowledged_is_lost(new_server, failing_call, appendfsync):
+@pytest.mark.parametrize(
+    ("failing_call", "error"),
+    [
+        ("pwritev", errno.EIO),
+        ("fdatasync", errno.EIO),
+        # As on a file system that was remounted read-only.
+        ("pwritev", errno.EROFS),
+    ],
+)
+def test_a_failing_disk_ends_the_server_and_nothing_acknowledged_is_lost(new_server, failing_call, error, appendfsync):
     server = new_server(start=False, appendfsync=appendfsync)
-    server.extra_environment = {"LD_PRELOAD": str(library("failing_disk")), "FAILING_CALL": failing_call}
+    server.extra_environment = {
+        "LD_PRELOAD": str(library("failing_disk")),
+        "FAILING_CALL": failing_call,
+        "FAILING_ERROR": str(error),
+    }
     server.start()
     publisher_of(server).connection.close()
     said_before = server.log()
@@ -157,7 +170,7 @@ def test_a_failing_disk_ends_the_server_and_nothing_acknowledged_is_lost(new_ser
     complaints = server.log()[len(said_before) :].splitlines()
     assert len(complaints) == 1 and "fatal" in complaints[0], complaints
     assert {"pwritev": "write", "fdatasync": "sync"}[failing_call] in complaints[0]
-    assert "os error 5" in complaints[0]
+    assert f"os error {error}" in complaints[0]
 
     server.extra_environment = {}
     server.start()
