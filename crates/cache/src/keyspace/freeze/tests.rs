@@ -100,7 +100,7 @@ fn change(world: &mut World, client: PeerId, kind: u8, number: u16) {
         25 => format!("SETRANGE s{key} {} abc", value % 100),
         26 => format!("INCRBYFLOAT s{key} 1"),
         28 => {
-            let bytes_max = (keyspace(world).used_bytes() - usize::from(number)).max(1);
+            let bytes_max = keyspace(world).used_bytes().saturating_sub(number.into()).max(1);
             format!("CONFIG SET maxmemory-policy allkeys-random maxmemory {bytes_max}")
         }
         _ => format!("SETEX s{key} 100 {value}"),
