@@ -2,11 +2,11 @@
 
 use crate::broker::Broker;
 use crate::channel::Channel;
-use crate::held_back::STEP_SIZE_BYTES;
 use crate::names::Name;
 use crate::refusal::{Refusal, Resource};
 use warren_access::Operation;
 use warren_amqp::{Method, ReplyCode, encode};
+use warren_units::room::STEP_SIZE_BYTES;
 use warren_units::{Gate, PeerId, Step};
 
 pub(crate) struct Call<'c, 's> {

@@ -4,7 +4,7 @@
 use crate::broker::Broker;
 use crate::consumer::ConsumerRef;
 use crate::effects::Effect;
-use crate::held_back::{NAMED_MESSAGE_SIZE_BYTES, STEP_SIZE_BYTES};
+use crate::held_back::NAMED_MESSAGE_SIZE_BYTES;
 use crate::message::Message;
 use crate::names::Name;
 use crate::publish::{Publication, StoredBody};
@@ -17,6 +17,7 @@ use crate::state::Targets;
 use crate::unacked::{Delivery, FrozenUnacked, Unacked};
 use std::collections::VecDeque;
 use warren_amqp::{FieldTable, FieldValue, Payload, Properties, RawProperties, ShortStr};
+use warren_units::room::STEP_SIZE_BYTES;
 use warren_units::{Step, UnixMillis};
 
 /// Dead letters that one step publishes: each costs some microseconds, for its headers are made anew.

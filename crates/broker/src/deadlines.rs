@@ -5,12 +5,12 @@
 use crate::broker::Broker;
 use crate::connection::Phase;
 use crate::dead_letter::Reason;
-use crate::held_back::STEP_SIZE_BYTES;
 use crate::queue::QueueRef;
 use crate::queue_feature::Overflow;
 use crate::settle::{Gathered, Settlement};
 use std::collections::BTreeSet;
 use warren_amqp::encode;
+use warren_units::room::STEP_SIZE_BYTES;
 use warren_units::{Gate, PeerId, Step, UnixMillis};
 
 /// How long a client may take to log in, and to answer connection.close.

@@ -5,7 +5,6 @@ use crate::broker::Broker;
 use crate::consumer::ConsumerRef;
 use crate::delivery_count;
 use crate::effects::Effect;
-use crate::held_back::STEP_SIZE_BYTES;
 use crate::queue::QueueRef;
 use crate::ready::Entry;
 use crate::runs::Runs;
@@ -13,6 +12,7 @@ use crate::unacked::Delivery;
 use warren_amqp::methods::BasicDeliver;
 use warren_amqp::{RawProperties, ShortStr, encode};
 use warren_units::Step;
+use warren_units::room::STEP_SIZE_BYTES;
 
 impl Broker {
     /// The consumer whose turn it is and that can take a message. Those that cannot are parked on the way.

@@ -11,19 +11,14 @@ use crate::names::Name;
 use crate::queue::QueueRef;
 use crate::settle::Settlement;
 use std::collections::VecDeque;
+use warren_units::room::{RETRY_MILLISECONDS, STEP_SIZE_BYTES};
 use warren_units::{Step, UnixMillis};
-
-/// A request that takes something away writes no more than this, but for what is counted by whoever asks.
-pub const STEP_SIZE_BYTES: usize = 1024;
 
 /// Bytes of one message in an effect that names messages.
 pub const NAMED_MESSAGE_SIZE_BYTES: usize = 24;
 
 /// Messages that go back to their queues in one step.
 const RETURNED_PER_STEP_MAX: usize = 2048;
-
-/// How soon it is tried again where the log has no room.
-const RETRY_MILLISECONDS: u64 = 200;
 
 #[derive(Default)]
 pub struct HeldBack {

@@ -6,7 +6,7 @@ use crate::confirms::ConfirmLevel;
 use crate::dead_letter::Reason;
 use crate::effects::{BodyAt, Placements, record_published};
 use crate::exchange::Routed;
-use crate::held_back::{NAMED_MESSAGE_SIZE_BYTES, STEP_SIZE_BYTES};
+use crate::held_back::NAMED_MESSAGE_SIZE_BYTES;
 use crate::message::{Message, MessageParts};
 use crate::queue::Queue;
 use crate::queue_feature::Overflow;
@@ -15,6 +15,7 @@ use crate::refusal::{Refusal, Resource};
 use crate::settle::{Gathered, Settlement};
 use crate::state::Targets;
 use warren_amqp::{Payload, RawProperties, ReplyCode, ShortStr};
+use warren_units::room::STEP_SIZE_BYTES;
 use warren_units::{BodyName, Gate, Lsn, Step};
 
 /// A message on its way into queues.

@@ -6,13 +6,13 @@ use crate::connection::ChannelSlot;
 use crate::consumer::Consumer;
 use crate::effects::{BoundTo, Effect};
 use crate::exchange::{Binding, Destination, ExchangeDeclaration, ExchangeType};
-use crate::held_back::STEP_SIZE_BYTES;
 use crate::queue::{Queue, QueueDeclaration};
 use crate::refusal::{Refusal, Resource};
 use crate::state::{Orphans, State};
 use warren_access::Operation;
 use warren_amqp::methods::BasicCancel;
 use warren_amqp::{ReplyCode, ShortStr, encode};
+use warren_units::room::STEP_SIZE_BYTES;
 use warren_units::{Gate, PeerId, Step};
 
 impl Broker {

@@ -17,10 +17,9 @@ use crate::keyspace::access::Counting;
 use crate::keyspace::effects::Effect;
 use crate::keyspace::effects::key::Delete;
 use crate::random::Random;
-use crate::room;
 use policy::{NO_EVICTION, Policy, Uses};
 use search::{Pool, Search};
-use warren_units::{Step, UnixMillis};
+use warren_units::{Step, UnixMillis, room};
 
 /// A request that makes nothing larger evicts one key where others evict so many.
 const WITHOUT_GROWTH_SHARE: usize = 10;

@@ -4,16 +4,10 @@
 use crate::command::{CommandError, Flags};
 use crate::context::Context;
 use warren_resp::Args;
-
-/// What follows from a command besides its own effects (an expired key goes, a client that waited is served)
-/// writes no more than this, as a rule.
-pub const STEP_SIZE_BYTES: usize = 1024;
+use warren_units::room::STEP_SIZE_BYTES;
 
 /// An effect may say more of an argument, or of another name, than its bytes: its size, a score.
 pub const ARGUMENT_SIZE_BYTES: usize = 16;
-
-/// How soon it is tried again to remove keys that have expired, where the log has no room.
-pub const RETRY_MILLISECONDS: u64 = 200;
 
 /// Bytes that a command writes which writes its arguments: twice, where a waiting client is served.
 pub fn effects_size(args: Args<'_>) -> usize {

@@ -77,8 +77,9 @@ impl Log {
         self.is_space_short.load(Ordering::Relaxed)
     }
 
-    /// Makes the next segment ahead of need, unless it can wait for a checkpoint. The syncing thread calls it after each sync and at least once
-    /// a second: it costs nothing when there is nothing to do, and finds out when a full disk has room again.
+    /// Makes the next segment ahead of need, unless it can wait for a checkpoint. The syncing thread calls it
+    /// after each sync and at least once a second: it costs nothing when there is nothing to do, and finds out
+    /// when a full disk has room again.
     ///
     /// # Errors
     /// A full disk is none. Any error is fatal, see [`LogError::Poisoned`].

@@ -142,7 +142,8 @@ impl Core {
         }
     }
 
-    /// Syncs the log, because some output waits for it or because it is time, and notes what that took. A log that cannot be synced ends the process.
+    /// Syncs the log, because some output waits for it or because it is time, and notes what that took. A log that
+    /// cannot be synced ends the process.
     pub fn sync_log(&self) {
         let begin = Instant::now();
         if let Err(error) = self.log.sync() {

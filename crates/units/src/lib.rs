@@ -10,14 +10,16 @@ pub mod bounds;
 pub mod numbers;
 pub mod outbox;
 pub mod peers;
+pub mod room;
 pub mod rope;
 pub mod step;
 pub mod varint;
 
-pub use batch::{Batch, Record, Room, RoomSource};
+pub use batch::{Batch, Record};
 pub use body::BodyName;
 pub use numbers::{Epoch, LoopId, Lsn, PeerId, UnixMillis};
 pub use outbox::{Gate, Outbox, Progress};
 pub use peers::Peers;
+pub use room::{Room, RoomSource};
 pub use rope::{Rope, RopeMark};
 pub use step::Step;

@@ -4,8 +4,8 @@ use super::Keyspace;
 use super::effects::Effect;
 use super::effects::key::Delete;
 use crate::context::Shared;
-use crate::room;
 use warren_units::bounds::DATABASE_COUNT;
+use warren_units::room;
 use warren_units::{Step, UnixMillis};
 
 impl Keyspace {
