@@ -155,7 +155,7 @@ def encode(*words) -> bytes:
     return b"".join(parts)
 
 
-def wait_until(condition, seconds: float = 5, what: str = "the condition"):
+def wait_until(condition, seconds: float = 20, what: str = "the condition"):
     """Looks until it holds, and returns what it returned."""
     deadline = time.monotonic() + seconds
     while not (found := condition()):

@@ -1,7 +1,7 @@
 """SUBSCRIBE and its forms, in the shape of each protocol version."""
 
 import pytest
-from harness.resp import render
+from harness.resp import render, wait_until
 
 
 def opening(protocol: int) -> str:
@@ -97,9 +97,7 @@ def test_a_closed_subscriber_is_forgotten(connect):
     subscriber, publisher = connect(), connect()
     subscriber.command("SUBSCRIBE", "c")
     subscriber.close()
-    for _ in range(100):
-        if publisher.command("PUBLISH", "c", "x").value == 0:
-            break
+    wait_until(lambda: publisher.command("PUBLISH", "c", "x").value == 0, what="a channel without its subscriber")
     assert render(publisher.command("PUBSUB", "NUMSUB", "c")) == '["c", 0]'
 
 
