@@ -78,7 +78,10 @@ pub fn serve(settings: &Settings) -> Result<(), String> {
     core.sync_requests.stop();
     let _ = syncer.join();
     let _ = filler.join();
-    core.log.close().map_err(|error| error.to_string())
+    core.log.close().map_err(|error| error.to_string())?;
+    // The process ends, and its memory goes with it: to free millions of keys one by one first takes seconds.
+    std::mem::forget(core);
+    Ok(())
 }
 
 pub fn spawn<T: Send + 'static>(
