@@ -124,19 +124,21 @@ ZRANK zset member
 ZREVRANK zset member
 ZRANGE zset index index [REV] [WITHSCORES]
 ZRANGE zset score_bound score_bound BYSCORE [REV] [LIMIT index index] [WITHSCORES]
-ZRANGE zset lex_bound lex_bound BYLEX [REV] [LIMIT index index]
+ZADD lex (0 member)...
+ZREM lex member
+ZRANGE lex lex_bound lex_bound BYLEX [REV] [LIMIT index index]
 ZREVRANGE zset index index [WITHSCORES]
 ZRANGEBYSCORE zset score_bound score_bound [WITHSCORES] [LIMIT index index]
 ZREVRANGEBYSCORE zset score_bound score_bound [WITHSCORES] [LIMIT index index]
-ZRANGEBYLEX zset lex_bound lex_bound [LIMIT index index]
-ZREVRANGEBYLEX zset lex_bound lex_bound [LIMIT index index]
+ZRANGEBYLEX lex lex_bound lex_bound [LIMIT index index]
+ZREVRANGEBYLEX lex lex_bound lex_bound [LIMIT index index]
 ZRANGESTORE zset zset index index [REV]
 ZRANGESTORE zset zset score_bound score_bound BYSCORE [LIMIT index index]
-ZLEXCOUNT zset lex_bound lex_bound
+ZLEXCOUNT lex lex_bound lex_bound
 ZCOUNT zset score_bound score_bound
 ZREMRANGEBYRANK zset index index
 ZREMRANGEBYSCORE zset score_bound score_bound
-ZREMRANGEBYLEX zset lex_bound lex_bound
+ZREMRANGEBYLEX lex lex_bound lex_bound
 ZPOPMIN zset [small]
 ZPOPMAX zset [small]
 ZMPOP zsets <MIN|MAX> [COUNT small]
@@ -277,6 +279,10 @@ class Generator:
 
     def make_geo(self):
         return self._key("zset") if self.random.random() < 0.05 else f"geo{self.random.randrange(KEYS_PER_TYPE)}"
+
+    def make_lex(self):
+        """Of members with one score: what the BYLEX commands find among others is not specified."""
+        return self._key("set") if self.random.random() < 0.05 else f"lex{self.random.randrange(KEYS_PER_TYPE)}"
 
     def make_any(self):
         return self._key(self.random.choice(("string", "list", "hash", "set", "zset")))

@@ -49,11 +49,12 @@ impl<'a> ScanOptions<'a> {
     }
 }
 
-/// Reads a cursor as C's strtoul does: a sign may stand before it, and nothing at all is 0.
+/// Reads a cursor as C's strtoul does: a sign may stand before it, a zero byte ends it, and nothing at all is 0.
 ///
 /// # Errors
 /// `ERR invalid cursor`.
 pub fn need_cursor(text: &[u8]) -> Result<u64, CommandError> {
+    let text = text.split(|byte| *byte == 0).next().unwrap_or_default();
     let (is_negative, digits) = match text {
         [b'-', digits @ ..] => (true, digits),
         [b'+', digits @ ..] => (false, digits),

@@ -59,17 +59,25 @@ enum Decision {
 }
 
 fn zadd(context: &mut Context<'_, '_>, args: Args<'_>) -> Result<(), CommandError> {
-    let (options, first) = read_options(args);
+    add_pairs(context, args, Options::default())
+}
+
+/// ZADD's options are read here, too, so that an increment of their name is no number but a syntax error.
+fn zincrby(context: &mut Context<'_, '_>, args: Args<'_>) -> Result<(), CommandError> {
+    add_pairs(context, args, Options { increments: true, ..Options::default() })
+}
+
+fn add_pairs(
+    context: &mut Context<'_, '_>,
+    args: Args<'_>,
+    mut options: Options,
+) -> Result<(), CommandError> {
+    let first = options.read(args);
     if !(args.len() - first).is_multiple_of(2) || args.len() == first {
         return Err(CommandError::Syntax);
     }
     options.check(args.len() - first)?;
     add(context, args.get(1), options, &read_pairs(args, first)?)
-}
-
-fn zincrby(context: &mut Context<'_, '_>, args: Args<'_>) -> Result<(), CommandError> {
-    let options = Options { increments: true, ..Options::default() };
-    add(context, args.get(1), options, &read_pairs(args, 2)?)
 }
 
 /// Scores and members from argument `first` on.
@@ -132,6 +140,26 @@ pub fn add(
 }
 
 impl Options {
+    /// Takes in the options that are given, and returns where the first score is.
+    fn read(&mut self, args: Args<'_>) -> usize {
+        let mut position = 2;
+        while position < args.len() {
+            let word = args.get(position);
+            let option = match word {
+                _ if is_option(word, "NX") => &mut self.only_new,
+                _ if is_option(word, "XX") => &mut self.only_existing,
+                _ if is_option(word, "GT") => &mut self.only_greater,
+                _ if is_option(word, "LT") => &mut self.only_less,
+                _ if is_option(word, "CH") => &mut self.counts_changed,
+                _ if is_option(word, "INCR") => &mut self.increments,
+                _ => break,
+            };
+            *option = true;
+            position += 1;
+        }
+        position
+    }
+
     fn check(self, pair_words: usize) -> Result<(), CommandError> {
         let text = if self.only_new && self.only_existing {
             "ERR XX and NX options at the same time are not compatible"
@@ -165,27 +193,6 @@ impl Options {
     }
 }
 
-/// The options, and where the first score is.
-fn read_options(args: Args<'_>) -> (Options, usize) {
-    let mut options = Options::default();
-    let mut position = 2;
-    while position < args.len() {
-        let word = args.get(position);
-        let option = match word {
-            _ if is_option(word, "NX") => &mut options.only_new,
-            _ if is_option(word, "XX") => &mut options.only_existing,
-            _ if is_option(word, "GT") => &mut options.only_greater,
-            _ if is_option(word, "LT") => &mut options.only_less,
-            _ if is_option(word, "CH") => &mut options.counts_changed,
-            _ if is_option(word, "INCR") => &mut options.increments,
-            _ => break,
-        };
-        *option = true;
-        position += 1;
-    }
-    (options, position)
-}
-
 #[cfg(test)]
 mod tests {
     use crate::testing::World;
@@ -210,6 +217,7 @@ mod tests {
                 ("ZADD z GT INCR 0 a", "$-1|"),
                 ("ZADD z INCR 0 a", "$2|11|"),
                 ("ZINCRBY z 0.1 new", "$19|0.10000000000000001|"),
+                ("ZINCRBY z NX new", "-ERR syntax error|"),
                 ("ZADD z inf i", ":1|"),
                 ("ZINCRBY z -inf i", "-ERR resulting score is not a number (NaN)|"),
                 ("ZADD z nan a", "-ERR value is not a valid float|"),
