@@ -10,6 +10,7 @@ import time
 
 import pika
 import pytest
+import redis
 
 from amqp_client.deliveries import depth, get_all, wait_until
 
@@ -17,6 +18,8 @@ pytestmark = [pytest.mark.warren_only, pytest.mark.timeout(300)]
 
 COUNT = int(os.environ.get("WARREN_PAGING_COUNT", "8000"))
 BODY_BYTES = 1024
+# A quarter of COUNT bodies of this size take several times what a test of memory allows.
+LARGE_BODY_BYTES = 64 * 1024
 BUDGET_BYTES = 4 * 1024 * 1024
 
 # An entry, a head, and what the allocator keeps; measured at about 110.
@@ -25,12 +28,12 @@ HEAD_BYTES = 250
 SLACK_BYTES = 40_000_000
 
 
-def body_of(number):
-    return b"%08d" % number + b"x" * (BODY_BYTES - 8)
+def body_of(number, size=BODY_BYTES):
+    return b"%08d" % number + b"x" * (size - 8)
 
 
 def number_of(body):
-    assert len(body) == BODY_BYTES and body[8:].count(b"x") == BODY_BYTES - 8
+    assert len(body) in (BODY_BYTES, LARGE_BODY_BYTES) and body[8:].count(b"x") == len(body) - 8
     return int(body[:8])
 
 
@@ -39,7 +42,7 @@ def server(new_server):
     return new_server(body_memory="4mb")
 
 
-def fill(connect, server, exchange, key, numbers, persistent=lambda number: True, **properties):
+def fill(connect, server, exchange, key, numbers, persistent=lambda number: True, size=BODY_BYTES, **properties):
     """Publishes with many confirms in flight; all are confirmed afterwards."""
     channel = connect(port=server.amqp_port).channel()
     impl, confirmed, lowest, numbers = channel._impl, set(), 1, list(numbers)
@@ -57,7 +60,7 @@ def fill(connect, server, exchange, key, numbers, persistent=lambda number: True
     impl.confirm_delivery(count)
     for place, number in enumerate(numbers):
         mode = 2 if persistent(number) else 1
-        impl.basic_publish(exchange, key, body_of(number), pika.BasicProperties(delivery_mode=mode, **properties))
+        impl.basic_publish(exchange, key, body_of(number, size), pika.BasicProperties(delivery_mode=mode, **properties))
         if place % 100 == 0:
             channel.connection.process_data_events(time_limit=0)
     wait_until(channel.connection, lambda: len(confirmed) == len(numbers), 60)
@@ -93,14 +96,15 @@ def durable(connect, server, queue, **arguments):
     return channel
 
 
+@pytest.mark.parametrize("kind", ["persistent", "transient"])
 @pytest.mark.parametrize("prefetch", [0, 10])
-def test_a_backlog_takes_no_more_memory_than_the_budget_and_comes_in_order(server, connect, prefetch):
+def test_a_backlog_takes_no_more_memory_than_the_budget_and_comes_in_order(server, connect, prefetch, kind):
     durable(connect, server, "q")
-    before = server.rss_bytes()
-    fill(connect, server, "", "q", range(COUNT))
+    before, count = server.rss_bytes(), COUNT // 4
+    fill(connect, server, "", "q", range(count), lambda _: kind == "persistent", LARGE_BODY_BYTES)
     growth = server.rss_bytes() - before
-    assert growth < BUDGET_BYTES + COUNT * HEAD_BYTES + SLACK_BYTES, f"grew by {growth // 1_000_000} MB"
-    assert [number for number, _ in consume(connect, server, "q", COUNT, prefetch)] == list(range(COUNT))
+    assert growth < BUDGET_BYTES + count * HEAD_BYTES + SLACK_BYTES, f"grew by {growth // 1_000_000} MB"
+    assert [number for number, _ in consume(connect, server, "q", count, prefetch)] == list(range(count))
 
 
 def test_what_was_not_acknowledged_comes_back_in_its_place(server, connect):
@@ -127,17 +131,37 @@ def test_what_was_not_acknowledged_comes_back_in_its_place(server, connect):
     assert depth(channel, "q")[0] == 0
 
 
+def test_transient_bodies_outlive_the_segments_they_were_written_to_and_no_restart(new_server, connect):
+    server = new_server(body_memory="4mb", segment_size="1mb")
+    channel = durable(connect, server, "q")
+    channel.queue_declare("volatile")
+    for queue in ("q", "volatile"):
+        fill(connect, server, "", queue, range(COUNT), lambda _: False)
+    with redis.Redis(port=server.resp_port) as client:
+        for number in range(2000):
+            client.set(f"key:{number % 10}", "x" * 10_000)
+        wait_until(channel.connection, lambda: not (server.data_dir / "log-0000000000000001").exists())
+    for queue in ("q", "volatile"):
+        assert [number for number, _ in consume(connect, server, queue, COUNT // 2)][: COUNT // 2] == list(range(COUNT // 2))
+    server.restart(kill=True)
+    channel = connect(port=server.amqp_port).channel()
+    assert depth(channel, "q")[0] == 0
+    fill(connect, server, "", "q", range(3))
+    assert [number_of(delivery.body) for delivery in get_all(channel, "q")] == [0, 1, 2]
+
+
 @pytest.mark.parametrize("kill", [False, True], ids=["restart", "kill"])
 def test_a_backlog_survives(server, connect, kill):
     durable(connect, server, "q")
-    fill(connect, server, "", "q", range(COUNT))
+    count = COUNT // 4
+    fill(connect, server, "", "q", range(count), size=LARGE_BODY_BYTES)
     assert [number for number, _ in consume(connect, server, "q", 100, prefetch=1)][:100] == list(range(100))
     server.restart(kill=kill)
     idle = server.rss_bytes()
-    taken = consume(connect, server, "q", None, prefetch=20, last=COUNT - 1)
+    taken = consume(connect, server, "q", None, prefetch=20, last=count - 1)
     numbers = [number for number, _ in taken]
     # The last acknowledgements may not have been read when the server was killed.
-    assert numbers == list(range(numbers[0], COUNT)) and numbers[0] <= 101
+    assert numbers == list(range(numbers[0], count)) and numbers[0] <= 101
     assert server.rss_bytes() - idle < BUDGET_BYTES + SLACK_BYTES
     server.restart(kill=True)
     channel = connect(port=server.amqp_port).channel()

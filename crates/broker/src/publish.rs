@@ -122,7 +122,10 @@ impl Broker {
             return true;
         }
         let Some((last, others)) = targets.split_last() else { return false };
-        let parts = parts(publication, step, Lsn::NONE);
+        let mut parts = parts(publication, step, Lsn::NONE);
+        if parts.name.is_none() && self.is_to_be_paged(step, publication, targets) {
+            parts.name = Some(write_body(step, publication.body));
+        }
         let message = publication.message(&parts, &mut self.scratch);
         for slot in others {
             let position = self.state.queue_mut(*slot).next_position(false);
@@ -133,12 +136,20 @@ impl Broker {
         false
     }
 
+    /// Whether a message that no record holds is going to wait while bodies take the memory they may: its body is
+    /// then written to the log all the same, and a restart knows nothing of it. Without room there it stays in memory.
+    fn is_to_be_paged(&self, step: &Step<'_>, publication: &Publication<'_>, targets: &[u32]) -> bool {
+        self.is_body_memory_short()
+            && !publication.body.is_empty()
+            && targets.iter().any(|slot| self.state.queue(*slot).has_ready())
+            && !step.batch.refuses_growth(STEP_SIZE_BYTES + publication.body.len())
+    }
+
     fn place_recorded(&mut self, step: &mut Step<'_>, publication: &Publication<'_>, targets: &[u32]) {
         let lsn = step.batch.next_lsn();
         let body = match (publication.stored, publication.body) {
             (Some(StoredBody { name, size_bytes, .. }), _) => BodyAt::Named { name, size_bytes },
-            (None, Payload::Plain(slice)) => BodyAt::Ordinal(step.batch.body_slice(slice)),
-            (None, Payload::Shared(bytes)) => BodyAt::Ordinal(step.batch.body(bytes)),
+            (None, body) => BodyAt::Ordinal(write_body(step, body).ordinal),
         };
         let mut parts = parts(publication, step, lsn);
         if let BodyAt::Ordinal(ordinal) = body {
@@ -328,6 +339,15 @@ impl Broker {
 
 fn exchange_resource<'a>(exchange: &'a [u8], broker: &'a Broker, vhost: u32) -> Resource<'a> {
     Resource::exchange(exchange, broker.state.vhost_name(vhost))
+}
+
+fn write_body(step: &mut Step<'_>, body: Payload<'_>) -> BodyName {
+    let lsn = step.batch.next_lsn();
+    let ordinal = match body {
+        Payload::Plain(slice) => step.batch.body_slice(slice),
+        Payload::Shared(bytes) => step.batch.body(bytes),
+    };
+    BodyName { lsn, ordinal }
 }
 
 fn parts<'a>(publication: &Publication<'a>, step: &Step<'_>, lsn: Lsn) -> MessageParts<'a> {

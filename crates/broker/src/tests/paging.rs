@@ -1,12 +1,13 @@
 //! Bodies that are in the log only: the order is held, and nothing that happens meanwhile goes wrong.
 
-use super::world::{World, name};
+use super::world::{Level, World, name};
 use crate::Settings;
 use warren_amqp::methods::*;
 use warren_amqp::{FieldTable, Properties, ShortStr};
 use warren_units::PeerId;
 
-/// A world in which every persistent message that has to wait is absent, and bodies are read only when asked.
+/// A world in which every message that has to wait behind another is absent, as is a persistent one that has to wait
+/// at all, and bodies are read only when asked.
 fn world() -> (World, PeerId) {
     let mut world = World::with(Settings { body_memory_bytes: 0, ..Settings::default() });
     world.is_disk_slow = true;
@@ -32,7 +33,7 @@ fn a_backlog_takes_no_memory_and_is_delivered_in_order() {
     let filled = world.broker.body_memory_bytes();
     publish_numbers(&mut world, client, "q", 300);
     world.publish(client, "", "q", "transient", false);
-    assert_eq!(world.broker.body_memory_bytes(), filled + 9, "only the transient body");
+    assert_eq!(world.broker.body_memory_bytes(), filled);
     world.consume(client, "q", "c", true);
     assert_eq!(world.read(client), ["basic.consume-ok c"]);
     let mut read = Vec::new();
@@ -43,6 +44,42 @@ fn a_backlog_takes_no_memory_and_is_delivered_in_order() {
     expected.push("c 301 transient".to_string());
     assert_eq!(read, expected);
     assert_eq!(world.broker.body_memory_bytes(), filled);
+}
+
+#[test]
+fn transient_messages_leave_memory_and_are_lost_with_the_broker_all_the_same() {
+    let (mut world, client) = world();
+    world.declare(client, "volatile", false);
+    let filled = world.broker.body_memory_bytes();
+    for queue in ["q", "volatile"] {
+        world.publish(client, "", queue, "first", false);
+        (1..=300).for_each(|number| {
+            world.publish(client, "", queue, &number.to_string(), number % 2 == 0);
+        });
+    }
+    assert_eq!(world.broker.body_memory_bytes(), filled + 10, "only what nothing waits before");
+    let mut after = world.crashed();
+    let again = after.client();
+    let persistent: Vec<_> = (2..=300).step_by(2).map(|number| format!("{number} again")).collect();
+    assert_eq!(after.drain(again, "q"), persistent);
+    world.is_disk_slow = false;
+    for queue in ["q", "volatile"] {
+        let all = ["first".to_string()].into_iter().chain((1..=300).map(|number| number.to_string()));
+        assert_eq!(world.drain(client, queue), all.collect::<Vec<_>>());
+    }
+    world.send(client, 1, BasicAck { delivery_tag: 0, multiple: true });
+    assert_eq!(world.broker.body_memory_bytes(), filled);
+}
+
+#[test]
+fn a_message_without_room_in_the_log_stays_in_memory() {
+    let (mut world, client) = world();
+    world.publish(client, "", "q", "first", false);
+    let filled = world.broker.body_memory_bytes();
+    world.set_room(Level::NoGrowth);
+    world.publish(client, "", "q", "transient", false);
+    assert_eq!(world.broker.body_memory_bytes(), filled + 9);
+    assert_eq!(world.drain(client, "q"), ["first", "transient"]);
 }
 
 #[test]

@@ -65,12 +65,14 @@ pub(in crate::methods) fn handle(
     Ok(())
 }
 
-/// Bytes that the channel's transaction would add to the log with its messages.
+/// Bytes that the channel's transaction would add to the log with its messages, at most.
 pub(in crate::methods) fn recorded_size(call: &mut Call<'_, '_>) -> usize {
     let Some(transaction) = &mut call.channel().transaction else { return 0 };
     let publishes = std::mem::take(&mut transaction.publishes);
     let mut size = 0;
-    for buffered in publishes.iter().filter(|buffered| buffered.properties().is_persistent()) {
+    let is_paging = call.broker.is_body_memory_short();
+    let is_recorded = |buffered: &&BufferedPublish| is_paging || buffered.properties().is_persistent();
+    for buffered in publishes.iter().filter(is_recorded) {
         size += buffered.body().len() + buffered.properties().as_bytes().len();
         size += buffered.exchange.len() + buffered.routing_key.len() + NAMED_MESSAGE_SIZE_BYTES;
         size += target_count(call, buffered) * 2 * NAMED_MESSAGE_SIZE_BYTES;
