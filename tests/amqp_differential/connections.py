@@ -14,6 +14,8 @@ def _closing(wire):
         found = wire.read_frame()
     except Closed as closed:
         return f"socket closed after {closed.args[0]!r}"
+    except TimeoutError:
+        return "nothing at all"
     if found.kind == METHOD and found.method == CLOSE:
         return "connection.close %s %s %s" % wire._closing(found)
     return f"frame {found.kind} on {found.channel}: {found.method if found.kind == METHOD else found.payload[:60]!r}"

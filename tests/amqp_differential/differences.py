@@ -36,12 +36,13 @@ DIFFERENCES: dict[str, dict[str, tuple[str, str]]] = {
     "connections.methods_out_of_order": {
         "open before start-ok": ("504 CHANNEL_ERROR", _TOLD_AT_ONCE),
         "open before tune-ok": ("504 CHANNEL_ERROR", _TOLD_AT_ONCE),
-        "raised": ("after it: \"socket closed", "RabbitMQ waits for the client to close the socket"),
+        "after it": ("socket closed", "RabbitMQ waits for the client to close the socket"),
     },
     "connections.frame_errors": {
         "unknown class": ("503 COMMAND_INVALID", _TOLD_AT_ONCE),
         "unknown method": ("503 COMMAND_INVALID", _TOLD_AT_ONCE),
         "method on channel 0 of unknown class": ("503 COMMAND_INVALID", _TOLD_AT_ONCE),
+        "more body than said": ("501 FRAME_ERROR", "RabbitMQ waits for more of it, for ever"),
     },
     "channels.numbers": {"third of two": ("(20, 10)", "the method that was refused is named")},
     "channels.unexpected_answers": {"basic.cancel-ok": ("NOT_FOUND", "an answer to our cancel is no mistake")},

@@ -30,6 +30,11 @@ fn methods_come_in_their_order() {
     let peer = world.client();
     let refused = "connection.close 504 CHANNEL_ERROR - second 'channel.open' seen";
     assert_eq!(world.ask(peer, ChannelOpen::default()), [refused]);
+    let peer = world.client();
+    let passive = QueueDeclare { queue: name("none"), passive: true, ..Default::default() };
+    assert_eq!(world.ask(peer, passive), ["channel.close 404 NOT_FOUND - no queue 'none' in vhost '/'"]);
+    assert_eq!(world.ask(peer, BasicGet { queue: name("none"), ..Default::default() }), [""; 0]);
+    assert_eq!(world.ask(peer, ChannelOpen::default()), [refused]);
 }
 
 #[test]
