@@ -131,6 +131,8 @@ def _reads(kind: str, key: bytes) -> list[Command]:
         "hash": [b"HGETALL", key],
         "set": [b"SMEMBERS", key],
         "zset": [b"ZRANGE", key, b"0", b"-1", b"WITHSCORES"],
+        # Its time was over just now.
+        "none": [b"EXISTS", key],
     }[kind]
     return [whole, [b"TYPE", key], [b"PEXPIRETIME", key], [b"OBJECT", b"ENCODING", key]]
 
@@ -158,7 +160,7 @@ def _agree(command: Command, mine: Reply, theirs: Reply, queued: list[Command] |
     if name == "EXEC" and queued and mine.kind == theirs.kind == "*" and mine.value and theirs.value:
         pairs = zip(queued, mine.value, theirs.value, strict=False)
         return len(mine.value) == len(theirs.value) and all(_agree(*pair, None) for pair in pairs)
-    if render(mine) == render(theirs):
+    if _text(mine) == _text(theirs):
         return True
     if mine.kind != theirs.kind:
         return False
@@ -172,6 +174,11 @@ def _agree(command: Command, mine: Reply, theirs: Reply, queued: list[Command] |
         return _pairs(mine) == _pairs(theirs)
     # A single step of an iteration (inside MULTI, or from a cursor made up) may return what it likes.
     return name in grammar.SCANS and mine.kind == "*"
+
+
+def _text(reply: Reply) -> str:
+    """Without minus zero: redis-server has it in some encodings of a sorted set, and not in others."""
+    return render(reply).replace('"-0"', '"0"').replace("double(-0)", "double(0)")
 
 
 def _pairs(reply: Reply) -> list:
@@ -199,10 +206,12 @@ def first_difference(pair: Pair, commands: list[Command]) -> tuple[int, tuple[st
     return None
 
 
-def shrink(pair: Pair, commands: list[Command]) -> Difference:
+def shrink(pair: Pair, commands: list[Command], found: tuple[int, tuple[str, str]]) -> Difference:
     """Leaves out commands, ever smaller runs of them, as long as some difference stays."""
-    at, texts = first_difference(pair, commands)
+    at, texts = found
     commands = commands[: at + 1]
+    if not (found := first_difference(pair, commands)):
+        return Difference(commands[-1:], *(f"{text} (not seen again)" for text in texts))
     size, attempts = max(len(commands) // 2, 1), 0
     while attempts < SHRINK_ATTEMPTS:
         start, shrunk = 0, False
@@ -229,8 +238,8 @@ def compare(subject_port: int, reference_port: int, seed: int, rounds: int) -> t
     for number in range(rounds):
         pair = Pair(subject_port, reference_port, 2 + (seed + number) % 2)
         commands = round_of(seed + number)
-        if first_difference(pair, commands):
-            differences.append(shrink(pair, commands))
+        if found := first_difference(pair, commands):
+            differences.append(shrink(pair, commands, found))
         played += len(commands)
         pair.close()
     return played, differences

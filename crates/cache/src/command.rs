@@ -230,6 +230,19 @@ impl CommandError {
     }
 }
 
+/// A client's word as errors quote it: as C prints it, up to a zero byte.
+pub fn quoted(word: &[u8]) -> Cow<'_, str> {
+    String::from_utf8_lossy(word.split(|byte| *byte == 0).next().unwrap_or_default())
+}
+
+/// So much of a command's or subcommand's words errors quote.
+pub const QUOTED_SIZE_BYTES_MAX: usize = 128;
+
+/// The same of its beginning, where an error quotes no more.
+pub fn quoted_beginning(word: &[u8], size_bytes_max: usize) -> Cow<'_, str> {
+    quoted(&word[..word.len().min(size_bytes_max)])
+}
+
 impl From<String> for CommandError {
     fn from(text: String) -> CommandError {
         CommandError::Text(Cow::Owned(text))

@@ -1,6 +1,6 @@
 //! From a request to its handler: the row, its checks, transactions, statistics.
 
-use crate::command::{Carrier, CommandError, CommandSpec, Flags};
+use crate::command::{Carrier, CommandError, CommandSpec, Flags, QUOTED_SIZE_BYTES_MAX, quoted_beginning};
 use crate::commands::transactions::multi;
 use crate::context::Context;
 use crate::lookup::Row;
@@ -99,7 +99,7 @@ impl Context<'_, '_> {
         let name = args.get(1);
         let Some(row) = row.subcommands().find(|row| row.spec.name.as_bytes().eq_ignore_ascii_case(name))
         else {
-            let name = String::from_utf8_lossy(&name[..name.len().min(128)]).into_owned();
+            let name = quoted_beginning(name, QUOTED_SIZE_BYTES_MAX);
             let container = spec.name.to_uppercase();
             return Err(format!("ERR unknown subcommand '{name}'. Try {container} HELP.").into());
         };
@@ -196,15 +196,14 @@ impl Context<'_, '_> {
 }
 
 fn unknown_command(args: Args<'_>) -> CommandError {
-    let shown =
-        |word: &[u8], size: usize| String::from_utf8_lossy(&word[..word.len().min(size)]).into_owned();
     let mut beginning = String::new();
     for word in args.from(1).iter() {
-        if beginning.len() >= 128 {
+        if beginning.len() >= QUOTED_SIZE_BYTES_MAX {
             break;
         }
-        beginning.push_str(&format!("'{}' ", shown(word, 128 - beginning.len())));
+        beginning
+            .push_str(&format!("'{}' ", quoted_beginning(word, QUOTED_SIZE_BYTES_MAX - beginning.len())));
     }
-    let name = shown(args.get(0), 128);
+    let name = quoted_beginning(args.get(0), QUOTED_SIZE_BYTES_MAX);
     format!("ERR unknown command '{name}', with args beginning with: {beginning}").into()
 }

@@ -128,12 +128,12 @@ fn carry_out(
             (new, new)
         }
     };
-    let Some(new) = new else { return Ok(None) };
-    if new != old || !is_raw(context, place) {
-        window.set(new);
+    // As in Redis, a string that was to be written is no number any more, even if nothing fitted.
+    if new.is_some_and(|new| new != old) || !is_raw(context, place) {
+        window.set(new.unwrap_or(old));
         context.apply(SetRange { place, offset: window.offset, part: Value::Slice(window.bytes()) });
     }
-    Ok(answer)
+    Ok(new.and(answer))
 }
 
 fn read_operations(args: Args<'_>) -> Result<Operations, CommandError> {
@@ -207,6 +207,9 @@ mod tests {
                 ("BITFIELD_RO f SET u8 0 1", "-ERR BITFIELD_RO only supports the GET subcommand|"),
                 ("BITFIELD_RO missing GET i8 0", "*1|:0|"),
                 ("BITFIELD grown OVERFLOW FAIL SET u4 16 16", "*1|$-1|"),
+                ("SET number 8", "+OK|"),
+                ("BITFIELD number OVERFLOW FAIL INCRBY u8 0 255", "*1|$-1|"),
+                ("OBJECT ENCODING number", "$3|raw|"),
             ],
         );
         let mut replayed = world.replayed();

@@ -1,7 +1,7 @@
 //! HELLO and AUTH.
 
 use super::client::name::check_name;
-use crate::command::{Carrier, CommandError, CommandSpec, Flags, Group, Keys};
+use crate::command::{Carrier, CommandError, CommandSpec, Flags, Group, Keys, quoted};
 use crate::commands::server::REDIS_VERSION;
 use crate::context::Context;
 use crate::parse;
@@ -52,7 +52,7 @@ fn hello(context: &mut Context<'_, '_>, args: Args<'_>) -> Result<(), CommandErr
             check_name(args.get(position + 1))?;
             position += 2;
         } else {
-            let option = String::from_utf8_lossy(option);
+            let option = quoted(option);
             return Err(format!("ERR Syntax error in HELLO option '{option}'").into());
         }
     }

@@ -1,6 +1,6 @@
 //! Deadlines of keys: EXPIRE in its four forms, PERSIST.
 
-use crate::command::{Carrier, CommandError, CommandSpec, Flags, Group, Keys};
+use crate::command::{Carrier, CommandError, CommandSpec, Flags, Group, Keys, quoted};
 use crate::context::Context;
 use crate::keyspace::effects::key::{Delete, SetDeadline};
 use crate::parse::{is_option, need_integer};
@@ -129,7 +129,7 @@ impl Condition {
             } else if is_option(option, "LT") {
                 condition.only_earlier = true;
             } else {
-                let option = String::from_utf8_lossy(option);
+                let option = quoted(option);
                 return Err(CommandError::from(format!("ERR Unsupported option {option}")));
             }
         }

@@ -1,6 +1,6 @@
 //! PUBSUB: who listens to what.
 
-use crate::command::{Carrier, CommandError, CommandSpec, Flags, Group, Keys};
+use crate::command::{Carrier, CommandError, CommandSpec, Flags, Group, Keys, quoted};
 use crate::commands::help;
 use crate::context::Context;
 use crate::glob;
@@ -94,7 +94,7 @@ fn channels(
     table: fn(&PubSub) -> &Subscriptions,
 ) -> Result<(), CommandError> {
     if args.len() > 3 {
-        let name = String::from_utf8_lossy(args.get(1));
+        let name = quoted(args.get(1));
         return Err(format!(
             "ERR unknown subcommand or wrong number of arguments for '{name}'. Try PUBSUB HELP."
         )

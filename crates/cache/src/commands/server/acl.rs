@@ -1,7 +1,7 @@
 //! ACL, as far as one user needs it: `default`, who may do everything.
 
 use super::command::describe::{CATEGORIES, categories};
-use crate::command::{Carrier, CommandError, CommandSpec, Flags, Group, Keys};
+use crate::command::{Carrier, CommandError, CommandSpec, Flags, Group, Keys, quoted};
 use crate::commands::connection::greeting::DEFAULT_USER;
 use crate::commands::help;
 use crate::context::Context;
@@ -88,7 +88,7 @@ fn list_category(context: &mut Context<'_, '_>, args: Args<'_>) -> Result<(), Co
         3 => {
             let wanted = args.get(2);
             if !CATEGORIES.iter().any(|category| wanted.eq_ignore_ascii_case(category.as_bytes())) {
-                let wanted = String::from_utf8_lossy(wanted);
+                let wanted = quoted(wanted);
                 return Err(format!("ERR Unknown category '{wanted}'").into());
             }
             let rows = context.shared.lookup.rows();

@@ -2,7 +2,7 @@
 
 pub mod parameters;
 
-use crate::command::{Carrier, CommandError, CommandSpec, Flags, Group, Keys};
+use crate::command::{Carrier, CommandError, CommandSpec, Flags, Group, Keys, quoted};
 use crate::commands::help;
 use crate::context::Context;
 use crate::glob;
@@ -115,7 +115,7 @@ fn set(context: &mut Context<'_, '_>, args: Args<'_>) -> Result<(), CommandError
             ))
         };
         let Some(parameter) = Parameter::find(&name) else {
-            let name = String::from_utf8_lossy(args.get(position));
+            let name = quoted(args.get(position));
             return Err(format!("ERR Unknown option or number of arguments for CONFIG SET - '{name}'").into());
         };
         if changes.iter().any(|(earlier, _)| std::ptr::eq(*earlier, parameter)) {

@@ -1,6 +1,8 @@
 //! DEBUG: what test suites ask of a server. Nothing here stops the engine.
 
-use crate::command::{Carrier, CommandError, CommandSpec, Group, Keys};
+use crate::command::{
+    Carrier, CommandError, CommandSpec, Group, Keys, QUOTED_SIZE_BYTES_MAX, quoted_beginning,
+};
 use crate::commands::generic::object::encoding_name;
 use crate::context::Context;
 use crate::glob;
@@ -46,7 +48,7 @@ fn debug(context: &mut Context<'_, '_>, args: Args<'_>) -> Result<(), CommandErr
         glob::matches(args.get(3), &vec![b'a'; size as usize]);
     } else if !(is_option(name, "RELOAD") || is("LOADAOF", 2) || is("QUICKLIST-PACKED-THRESHOLD", 3)) {
         // RELOAD and LOADAOF have nothing to do: what they would bring back is in the log already.
-        let name = String::from_utf8_lossy(&name[..name.len().min(128)]);
+        let name = quoted_beginning(name, QUOTED_SIZE_BYTES_MAX);
         return Err(format!(
             "ERR unknown subcommand or wrong number of arguments for '{name}'. Try DEBUG HELP."
         )

@@ -70,8 +70,9 @@ fn score_bound(text: &[u8]) -> Option<ScoreBound> {
     }
 }
 
-/// What overflows is infinite, and what vanishes 0.
+/// What overflows is infinite, and what vanishes 0; a zero byte ends the text.
 fn strtod(text: &[u8]) -> Option<f64> {
+    let text = text.split(|byte| *byte == 0).next().unwrap_or_default();
     if text.is_empty() {
         return Some(0.0);
     }

@@ -2,7 +2,7 @@
 
 use super::list::{ClientType, all};
 use crate::blocking;
-use crate::command::CommandError;
+use crate::command::{CommandError, quoted};
 use crate::commands::connection::greeting::DEFAULT_USER;
 use crate::context::Context;
 use crate::parse::{self, is_option, need_integer};
@@ -89,7 +89,7 @@ fn read_filter(args: Args<'_>) -> Result<Filter<'_>, CommandError> {
             filter.local_address = Some(value);
         } else if is_option(option, "USER") {
             if value != DEFAULT_USER {
-                let user = String::from_utf8_lossy(value);
+                let user = quoted(value);
                 return Err(format!("ERR No such user '{user}'").into());
             }
         } else if is_option(option, "SKIPME") && (is_option(value, "YES") || is_option(value, "NO")) {

@@ -1,6 +1,6 @@
 //! CLIENT INFO and LIST.
 
-use crate::command::CommandError;
+use crate::command::{CommandError, quoted};
 use crate::context::{Context, Shared};
 use crate::parse::{self, is_option};
 use crate::session::Session;
@@ -29,9 +29,9 @@ impl ClientType {
             ("pubsub", ClientType::PubSub),
         ];
         let found = rows.into_iter().find(|(name, _)| is_option(text, name));
-        found.map(|(_, client_type)| client_type).ok_or_else(|| {
-            CommandError::from(format!("ERR Unknown client type '{}'", String::from_utf8_lossy(text)))
-        })
+        found
+            .map(|(_, client_type)| client_type)
+            .ok_or_else(|| CommandError::from(format!("ERR Unknown client type '{}'", quoted(text))))
     }
 
     pub fn of(session: &Session) -> ClientType {

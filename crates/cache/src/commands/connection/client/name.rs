@@ -1,6 +1,6 @@
 //! CLIENT ID, SETNAME, GETNAME and SETINFO.
 
-use crate::command::CommandError;
+use crate::command::{CommandError, quoted};
 use crate::context::Context;
 use crate::parse::is_option;
 use warren_resp::Args;
@@ -32,11 +32,11 @@ pub fn set_info(context: &mut Context<'_, '_>, args: Args<'_>) -> Result<(), Com
     } else if is_option(option, "LIB-VER") {
         &mut context.session.library_version
     } else {
-        let option = String::from_utf8_lossy(option);
+        let option = quoted(option);
         return Err(format!("ERR Unrecognized option '{option}'").into());
     };
     if !is_printable(value) {
-        let option = String::from_utf8_lossy(option);
+        let option = quoted(option);
         return Err(format!("ERR {option} cannot contain spaces, newlines or special characters.").into());
     }
     *field = value.to_vec();
