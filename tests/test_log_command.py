@@ -112,6 +112,7 @@ def test_a_backup_of_a_running_server_is_a_cut_of_one_moment(new_server, tmp_pat
     assert warren("log", "verify", tmp_path / "backup").returncode == 0
     restored = warren("restore", tmp_path / "backup", "--data-dir", tmp_path / "restored")
     assert restored.returncode == 0, restored.stderr
+    assert f"to {tmp_path / 'restored'}: the state up to record" in restored.stdout
     copy = new_server(data_dir=tmp_path / "restored")
     client = client_of(copy)
     number = int(client.get("number"))

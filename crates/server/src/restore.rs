@@ -2,6 +2,7 @@
 
 use crate::disk::Directory;
 use crate::log_command;
+use crate::settings::DATA_DIR;
 use clap::Args;
 use std::io::IoSlice;
 use std::path::{Path, PathBuf};
@@ -13,8 +14,8 @@ const PART_SIZE_BYTES: u64 = 1024 * 1024;
 pub struct Flags {
     /// The backup; it is checked whole before anything is copied.
     backup: PathBuf,
-    /// The data directory to make, which is empty or not there yet.
-    #[arg(long)]
+    /// The data directory to make, which is empty or not there yet (./warren-data).
+    #[arg(long, env = "WARREN_DATA_DIR", value_name = "DIR", default_value = DATA_DIR, hide_default_value = true)]
     data_dir: PathBuf,
 }
 
@@ -43,8 +44,9 @@ pub fn run(flags: &Flags) -> Result<(), String> {
         target.sync_directory().map_err(|error| cannot("sync", &flags.data_dir, &error))?;
     }
     println!(
-        "restored {} files, {total_bytes} bytes: the state up to record {}",
+        "restored {} files, {total_bytes} bytes, to {}: the state up to record {}",
         names.len(),
+        flags.data_dir.display(),
         archive.last()
     );
     Ok(())

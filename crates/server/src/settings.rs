@@ -16,6 +16,9 @@ use warren_units::bounds::BODY_MEMORY_BYTES;
 const SEGMENT_SIZE_BYTES_DEFAULT: u64 = 64 << 20;
 const SEGMENT_SIZES_BYTES: std::ops::RangeInclusive<u64> = (1 << 20)..=(1 << 30);
 
+/// Where a server keeps its log unless it is told otherwise.
+pub const DATA_DIR: &str = "warren-data";
+
 /// The file that is read where no other is named.
 const CONFIG_FILE_NAME: &str = "warren.toml";
 
@@ -121,7 +124,7 @@ impl Flags {
             resp_port: self.resp_port.or(file.resp_port).unwrap_or(6379),
             amqp_port: self.amqp_port.or(file.amqp_port).unwrap_or(5672),
             http_port: self.http_port.or(file.http_port).unwrap_or(15672),
-            data_dir: self.data_dir.or(file.data_dir).unwrap_or_else(|| PathBuf::from("warren-data")),
+            data_dir: self.data_dir.or(file.data_dir).unwrap_or_else(|| PathBuf::from(DATA_DIR)),
             io_threads: self.io_threads.or(file.io_threads).unwrap_or(cores.min(4)).clamp(1, 64),
             append_fsync: AppendFsync::parse(&append_fsync)
                 .ok_or_else(|| unknown("appendfsync", &append_fsync, "always, everysec or no"))?,
