@@ -6,7 +6,7 @@ import pika
 
 from soak.load import Load
 
-PERSISTENT = pika.BasicProperties(delivery_mode=2)
+PERSISTENT, TRANSIENT = (pika.BasicProperties(delivery_mode=mode) for mode in (2, 1))
 TICK_SECONDS = 0.05
 IN_FLIGHT_MAX = 300
 PREFETCH = 50
@@ -35,9 +35,10 @@ def number_of(received: bytes) -> int:
 class Publisher(Load):
     """Many confirms in flight, at a steady rate; it ends when all are confirmed. `count` is what was confirmed."""
 
-    def __init__(self, server, exchange: str, key: str, per_second: float, sizes=(0, 3000)):
+    def __init__(self, server, exchange: str, key: str, per_second: float, sizes=(0, 3000), properties=PERSISTENT):
         super().__init__(server, f"publisher of {exchange or key}")
         self.exchange, self.key, self.per_second, self.sizes = exchange, key, per_second, sizes
+        self.properties = properties
         self.chance = random.Random(key)
         self.sent, self.due = 0, 0.0
 
@@ -81,7 +82,7 @@ class Publisher(Load):
         self.due = min(self.due + TICK_SECONDS * self.per_second, self.sent + self.per_second)
         while self.sent < self.due and self.sent - self.count < IN_FLIGHT_MAX:
             content = body(self.sent, self.chance.randint(*self.sizes))
-            self.publishing.basic_publish(self.exchange, self.key, content, PERSISTENT)
+            self.publishing.basic_publish(self.exchange, self.key, content, self.properties)
             self.sent += 1
 
 
@@ -172,15 +173,16 @@ class Flows:
         self.bridge = bridge
         self.plain = Publisher(server, "", "plain", 100)
         self.swollen = Publisher(server, "", "swollen", 180, SWELL_BYTES)
+        self.transient = Publisher(server, "", "transient", 180, SWELL_BYTES, TRANSIENT)
         self.expired = Publisher(server, "", "expired", 40)
         self.judged = Publisher(server, "", "judged", 40)
         self.events = Publisher(server, "events", "a.b.c", 30)
-        self.publishers = [self.plain, self.swollen, self.expired, self.judged, self.events]
+        self.publishers = [self.plain, self.swollen, self.transient, self.expired, self.judged, self.events]
         self.judging = Consumer(server, "judged", rejects=3)
-        self.late = LateConsumer(server, "swollen")
+        self.late = [LateConsumer(server, queue) for queue in ("swollen", "transient")]
         self.consumers = [
             Consumer(server, "plain"),
-            self.late,
+            *self.late,
             Consumer(server, "expired.dead"),
             self.judging,
             Consumer(server, "judged.dead", step=3),
@@ -193,7 +195,7 @@ class Flows:
     def declare(channel) -> None:
         channel.exchange_declare("dead", "direct", durable=True)
         channel.exchange_declare("events", "topic", durable=True)
-        for queue in ("plain", "swollen", "bridged", "expired.dead", "judged.dead", "events.first", "events.second"):
+        for queue in ("plain", "swollen", "transient", "bridged", "expired.dead", "judged.dead", "events.first", "events.second"):
             channel.queue_declare(queue, durable=True)
         for queue, more in (("expired", {"x-message-ttl": LIFE_MILLISECONDS}), ("judged", {})):
             channel.queue_declare(queue, durable=True, arguments={"x-dead-letter-exchange": "dead", **more})
@@ -206,6 +208,7 @@ class Flows:
         sources = {
             "plain": self.plain.count,
             "swollen": self.swollen.count,
+            "transient": self.transient.count,
             "expired.dead": self.expired.count,
             "judged": self.judged.count,
             "judged.dead": (self.judging.count + 2) // 3,
@@ -215,12 +218,18 @@ class Flows:
         }
         return sources[queue]
 
-    def check(self, channel, is_taken: bool) -> tuple[list[str], int]:
-        """What is missing, twice or out of order, and how many messages still wait."""
+    def backlog(self) -> int:
+        """What waits in the swollen queues."""
+        return sum(self.arrived(consumer.queue) - consumer.count for consumer in self.late)
+
+    def check(self, channel, is_restarted: bool) -> tuple[list[str], int]:
+        """What is missing, twice or out of order, and how many messages still wait. Behind a restart they are taken."""
         wrong, waiting = [], 0
         for consumer in self.consumers:
             arrived, settled = self.arrived(consumer.queue), consumer.count
-            left = [number // consumer.step for number in numbers_in(channel, consumer.queue, is_taken)]
+            if is_restarted and consumer.queue == "transient":
+                arrived = settled
+            left = [number // consumer.step for number in numbers_in(channel, consumer.queue, is_restarted)]
             waiting += len(left)
             if left != list(range(settled, arrived)):
                 places = f"{left[:5]} ... {left[-5:]}" if left else "nothing"
@@ -230,7 +239,7 @@ class Flows:
                     f"missing {sorted(missing)[:10]}, not expected {sorted(strange)[:10]}, "
                     f"twice {len(left) - len(set(left))}"
                 )
-        left = numbers_in(channel, "expired", is_taken)
+        left = numbers_in(channel, "expired", is_restarted)
         return wrong + ([f"expired: {len(left)} are there after their time"] if left else []), waiting
 
 
