@@ -7,11 +7,11 @@ ports, and ends only what it has started.
     python3 bench/run.py [PART ...] [--rounds N] [--seconds T] [--directory D]
 
 `large` fills objects of ten million entries and a queue of ten million messages: it needs 4 GB of memory, pika, and
-ten minutes of its own, so it runs only when it is named.
+ten minutes of its own; `restart` fills each server with ten million keys and takes three. They run only when they are
+named.
 """
 
 import argparse
-import statistics
 import tempfile
 import time
 from pathlib import Path
@@ -19,11 +19,14 @@ from pathlib import Path
 import checkpoints
 import load
 import servers
-from harness.ports import is_listening
+import starts
 from servers import started
 from tables import HEAD, interleaved, number, row, table
 
 REPOSITORY = Path(__file__).resolve().parent.parent
+
+# Parts that are run only when they are named.
+LONG = {"large", "restart"}
 
 # Name, command, pipeline; which servers, and the limit of our CPU time as a share of theirs.
 RESP = [
@@ -119,31 +122,11 @@ def beside(chosen, directory) -> None:
           {"warren, everysec": f"p99 {share:.2f} of alone (<= 2)"})
 
 
-def start(chosen, directory) -> None:
-    seconds, sizes = [], []
-    for index in range(2 * chosen.rounds):
-        server = servers.Warren(directory / f"start-{index}")
-        begin = time.monotonic()
-        server.launch()
-        try:
-            while not all(is_listening(port) for port in server.ports()):
-                if server.process.poll() is not None or time.monotonic() - begin > 10:
-                    raise SystemExit(f"it does not start: {server.log_tail()}")
-                time.sleep(0.0005)
-            seconds.append(time.monotonic() - begin)
-            time.sleep(0.5)
-            sizes.append(server.rss_bytes())
-        finally:
-            server.stop()
-    row("empty start, listening", "warren", "", f"{statistics.median(seconds) * 1000:.0f} ms", "", "", "", "<= 50 ms")
-    row("empty start, RSS", "warren", "", f"{statistics.median(sizes) / 2**20:.1f} MiB", "", "", "", "<= 15 MiB")
-
-
 def main() -> None:
     parts = {"resp": resp, "amqp": amqp, "confirms": confirms, "beside": beside, "checkpoint": checkpoints.keys,
-             "start": start, "large": checkpoints.large_objects}
+             "start": starts.empty, "restart": starts.filled, "large": checkpoints.large_objects}
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("parts", nargs="*", metavar="PART", help=", ".join(parts) + "; all but `large` if none is named")
+    parser.add_argument("parts", nargs="*", metavar="PART", help=", ".join(parts) + f"; all but {' and '.join(sorted(LONG))} if none is named")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=3)
     parser.add_argument("--directory", type=Path, default=REPOSITORY / "target", help="on the disk to be measured")
@@ -157,7 +140,7 @@ def main() -> None:
     print(f"medians of {chosen.rounds} rounds of {chosen.seconds:g} s\n")
     print(HEAD + "\n|" + "---|" * HEAD.count(" | ") + "---|")
     for name, part in parts.items():
-        if name in chosen.parts or not chosen.parts and name != "large":
+        if name in chosen.parts or not chosen.parts and name not in LONG:
             with tempfile.TemporaryDirectory(prefix="bench-", dir=chosen.directory) as directory:
                 part(chosen, Path(directory))
 
