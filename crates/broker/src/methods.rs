@@ -131,7 +131,7 @@ fn on_channel(
             send(step, peer, number, ChannelCloseOk {});
             Ok(())
         }
-        (ChannelSlot::Closing, Method::ChannelOpen(_)) => Err(channel::open::is_second()),
+        (ChannelSlot::Closing, Method::ChannelOpen(_)) => Err(channel::open::second_seen()),
         (ChannelSlot::Closing, _) => Ok(()),
         (ChannelSlot::Free, Method::ChannelOpen(_)) => channel::open::handle(broker, step, peer, number),
         (ChannelSlot::Free, Method::ChannelCloseOk(_)) => Ok(()),

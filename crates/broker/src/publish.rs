@@ -147,14 +147,11 @@ impl Broker {
 
     fn place_recorded(&mut self, step: &mut Step<'_>, publication: &Publication<'_>, targets: &[u32]) {
         let lsn = step.batch.next_lsn();
-        let body = match (publication.stored, publication.body) {
-            (Some(StoredBody { name, size_bytes, .. }), _) => BodyAt::Named { name, size_bytes },
-            (None, body) => BodyAt::Ordinal(write_body(step, body).ordinal),
-        };
         let mut parts = parts(publication, step, lsn);
-        if let BodyAt::Ordinal(ordinal) = body {
-            parts.name = Some(BodyName { lsn, ordinal });
-        }
+        let body = match publication.stored {
+            Some(StoredBody { name, size_bytes, .. }) => BodyAt::Named { name, size_bytes },
+            None => BodyAt::Ordinal(parts.name.insert(write_body(step, publication.body)).ordinal),
+        };
         let message = publication.message(&parts, &mut self.scratch);
         let mut placements = Placements::new();
         for slot in targets {

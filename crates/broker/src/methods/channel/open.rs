@@ -34,10 +34,10 @@ pub(in crate::methods) fn handle(
 }
 
 pub(in crate::methods) fn handle_second(_: &mut Call<'_, '_>, _: ChannelOpen<'_>) -> Result<(), Refusal> {
-    Err(is_second())
+    Err(second_seen())
 }
 
 /// The number is a channel already, if only one that the server has closed and the client has not yet.
-pub(in crate::methods) fn is_second() -> Refusal {
+pub(in crate::methods) fn second_seen() -> Refusal {
     Refusal::new(ReplyCode::ChannelError, "second 'channel.open' seen")
 }
