@@ -27,6 +27,6 @@ pub fn store(
     codec::encode_container(&container, &mut encoded);
     context.need_growth_room(destination.len() + encoded.len())?;
     let encoded = Bytes::from(encoded);
-    context.apply(SetValue { place, deadline: None, encoded: Value::Shared(&encoded) });
+    context.apply(SetValue { place, deadline: None, encoded: Value::Shared(&encoded), decoded: None });
     Ok(())
 }

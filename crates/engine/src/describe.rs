@@ -55,7 +55,7 @@ impl Describer {
 
 /// Nearly all effects on the keyspace begin with a database and a key.
 fn describe_keyspace(tag: u8, fields: &[u8]) -> String {
-    let name = ROWS.iter().find(|(row_tag, ..)| *row_tag == tag).map_or("?", |(_, name, _)| name);
+    let name = ROWS.iter().find(|row| row.tag == tag).map_or("?", |row| row.name);
     let mut cursor = Cursor::new(fields);
     let place = cursor.byte().and_then(|database| Some((database, cursor.bytes()?)));
     match place {

@@ -23,8 +23,8 @@ impl fmt::Display for ReplayError {
 
 impl std::error::Error for ReplayError {}
 
-/// So many records ahead, the CPU is asked for what they touch.
-const ANNOUNCED_RECORD_COUNT: usize = 64;
+/// So many effects ahead, the CPU is asked for what they touch.
+const ANNOUNCED_COUNT: usize = 64;
 
 impl Engine {
     /// Applies the records, one behind the other. They find the entries of their keys in the CPU's cache: each
@@ -34,13 +34,15 @@ impl Engine {
     /// As of [`Engine::replay`], for the first record that has one.
     pub fn replay_all<'r>(&mut self, records: impl Iterator<Item = Record<'r>>) -> Result<(), ReplayError> {
         let mut records = records.peekable();
-        let mut ahead = Vec::with_capacity(ANNOUNCED_RECORD_COUNT);
+        let mut ahead = Vec::with_capacity(ANNOUNCED_COUNT);
         while records.peek().is_some() {
-            ahead.extend(records.by_ref().take(ANNOUNCED_RECORD_COUNT));
             let keyspace = &mut self.cache.shared.keyspace;
-            ahead.iter().for_each(|record| keyspace.announce_effect(record.effects));
+            ahead.extend(records.by_ref().take(ANNOUNCED_COUNT).map(|record| {
+                let announced_count = keyspace.announce_effects(record.effects, 1);
+                (record, announced_count)
+            }));
             keyspace.fetch_announced();
-            ahead.drain(..).try_for_each(|record| self.replay(&record))?;
+            ahead.drain(..).try_for_each(|(record, announced_count)| self.apply(&record, announced_count))?;
         }
         Ok(())
     }
@@ -50,19 +52,28 @@ impl Engine {
     /// # Errors
     /// Where an effect cannot be decoded or does not fit the state.
     pub fn replay(&mut self, record: &Record<'_>) -> Result<(), ReplayError> {
+        self.apply(record, 0)
+    }
+
+    /// `announced_count` of its effects are announced already.
+    fn apply(&mut self, record: &Record<'_>, mut announced_count: usize) -> Result<(), ReplayError> {
         let lsn = record.lsn;
         let mut cursor = Cursor::new(record.effects);
         while let Some(tag) = cursor.rest().first().copied() {
             if tag >= BROKER_TAG_MIN {
                 let result = self.broker.replay(record, &mut cursor);
                 result.map_err(|error| ReplayError { lsn, reason: error.0 })?;
-            } else {
-                cursor.byte();
-                let applied = self.cache.shared.keyspace.replay(tag, &mut cursor);
-                let malformed =
-                    || ReplayError { lsn, reason: format!("malformed effect with tag {tag:#04x}") };
-                applied.ok_or_else(malformed)?;
+                continue;
             }
+            let keyspace = &mut self.cache.shared.keyspace;
+            if announced_count == 0 {
+                announced_count = keyspace.announce_effects(cursor.rest(), ANNOUNCED_COUNT);
+                keyspace.fetch_announced();
+            }
+            announced_count = announced_count.saturating_sub(1);
+            cursor.byte();
+            let malformed = || ReplayError { lsn, reason: format!("malformed effect with tag {tag:#04x}") };
+            keyspace.replay(tag, &mut cursor).ok_or_else(malformed)?;
         }
         drop(self.take_garbage());
         Ok(())

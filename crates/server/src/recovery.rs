@@ -13,8 +13,11 @@ use warren_engine::Engine;
 use warren_log::{Log, LogError, LogOptions};
 use warren_units::Lsn;
 
-/// Pieces read ahead of the one that is applied.
+/// Handfuls of pieces read ahead of the one that is applied.
 const READ_AHEAD_COUNT: usize = 4;
+
+/// Blocks of a checkpoint are small: handed over one by one, a tenth of the time went into waking threads.
+const BLOCKS_PER_HANDFUL: usize = 16;
 
 /// The log keeps room for a checkpoint on a full disk: this part of a segment's size.
 const RESERVE_SIZE_DIVISOR: u64 = 4;
@@ -70,7 +73,7 @@ fn engine_settings(settings: &Settings, loop_count: usize) -> warren_engine::Set
 fn restore(log: &Log, engine: &mut Engine, at: Lsn) -> Result<(), String> {
     let blocks = log.checkpoint_blocks();
     let mut progress = Progress::new("reading the checkpoint", blocks.total_bytes());
-    read_ahead(blocks, |block| {
+    read_ahead(blocks, BLOCKS_PER_HANDFUL, |block| {
         engine.restore(at, &block.effects).map_err(|error| format!("checkpoint: {error}"))?;
         progress.show(block.done_bytes);
         Ok(())
@@ -82,7 +85,7 @@ fn replay(log: &Log, engine: &mut Engine, checkpoint: Lsn) -> Result<(), String>
     let from = if checkpoint == Lsn::NONE { Lsn::NONE } else { checkpoint.next() };
     let chunks = log.chunks(from).map_err(|error| error.to_string())?;
     let mut progress = Progress::new("replaying the log", chunks.total_bytes());
-    read_ahead(chunks, |chunk| {
+    read_ahead(chunks, 1, |chunk| {
         engine.replay_all(chunk.records()).map_err(|error| error.to_string())?;
         progress.show(chunk.done_bytes);
         Ok(())
@@ -96,21 +99,23 @@ fn write_first(log: &Log, engine: &mut Engine) -> Result<(), String> {
     written.map(drop).map_err(|error| error.to_string())
 }
 
-/// Goes through `pieces` on a thread of their own and applies them here.
+/// Goes through `pieces` on a thread of their own and applies them here; so many are handed over at once.
 fn read_ahead<T: Send>(
-    pieces: impl Iterator<Item = Result<T, LogError>> + Send,
+    mut pieces: impl Iterator<Item = Result<T, LogError>> + Send,
+    pieces_per_handful: usize,
     mut apply: impl FnMut(T) -> Result<(), String>,
 ) -> Result<(), String> {
     std::thread::scope(|scope| {
         let (sender, receiver) = sync_channel(READ_AHEAD_COUNT);
         scope.spawn(move || {
-            for piece in pieces {
+            loop {
+                let handful: Vec<_> = pieces.by_ref().take(pieces_per_handful).collect();
                 // Nobody takes it any more where a piece before it could not be applied.
-                if sender.send(piece).is_err() {
+                if handful.is_empty() || sender.send(handful).is_err() {
                     return;
                 }
             }
         });
-        receiver.iter().try_for_each(|piece| apply(piece.map_err(|error| error.to_string())?))
+        receiver.iter().flatten().try_for_each(|piece| apply(piece.map_err(|error| error.to_string())?))
     })
 }

@@ -35,13 +35,30 @@ pub trait Effect<'a>: Sized {
 
     /// Carries the change out. It cannot fail: whoever decided on the effect has checked that it fits.
     fn apply(self, keyspace: &mut Keyspace) -> Self::Outcome;
+
+    /// Passes over the fields behind the key. `None` on malformed bytes, and of effects for which it is not worth its
+    /// while: checkpoints are made of few kinds.
+    fn pass(_: &mut Cursor<'_>) -> Option<()> {
+        None
+    }
+}
+
+/// What is known of a kind of effect.
+pub struct Row {
+    pub tag: u8,
+    /// For `log dump`.
+    pub name: &'static str,
+    replay: Replay,
+    pass: Pass,
 }
 
 /// Reads one effect, its tag already taken, and applies it; `None` on malformed bytes.
 type Replay = fn(&mut Keyspace, &mut Cursor<'_>) -> Option<()>;
 
-/// (tag, name for `log dump`, how it is replayed)
-pub const ROWS: &[(u8, &str, Replay)] = &[
+/// [`Effect::pass`].
+type Pass = fn(&mut Cursor<'_>) -> Option<()>;
+
+pub const ROWS: &[Row] = &[
     row::<string::SetString>("SetString"),
     row::<string::SetInteger>("SetInteger"),
     row::<string::SetText>("SetText"),
@@ -68,13 +85,18 @@ pub const ROWS: &[(u8, &str, Replay)] = &[
     row::<sorted_set::RemoveRanks>("RemoveRanks"),
 ];
 
-const fn row<'a, E: Effect<'a> + Replayable>(name: &'static str) -> (u8, &'static str, Replay) {
-    (E::TAG, name, E::REPLAY)
+const fn row<'a, E: Effect<'a> + Replayable>(name: &'static str) -> Row {
+    Row { tag: E::TAG, name, replay: E::REPLAY, pass: E::PASS }
+}
+
+fn row_of(tag: u8) -> Option<&'static Row> {
+    ROWS.iter().find(|row| row.tag == tag)
 }
 
 /// The lifetime-free side of an effect type, so that it can stand in a table.
 pub trait Replayable {
     const REPLAY: Replay;
+    const PASS: Pass;
 }
 
 /// Implements [`Replayable`] for an effect type with one lifetime.
@@ -87,6 +109,8 @@ macro_rules! replayable {
                     $crate::keyspace::effects::Effect::apply(effect, keyspace);
                     Some(())
                 };
+            const PASS: fn(&mut warren_units::varint::Cursor<'_>) -> Option<()> =
+                <$effect<'static> as $crate::keyspace::effects::Effect<'static>>::pass;
         })*
     };
 }
@@ -97,20 +121,25 @@ impl Keyspace {
     ///
     /// Answers `None` where the tag is unknown or the bytes do not fit: the log is damaged or newer.
     pub fn replay(&mut self, tag: u8, cursor: &mut Cursor<'_>) -> Option<()> {
-        let (_, _, replay) = ROWS.iter().find(|(row_tag, _, _)| *row_tag == tag)?;
-        replay(self, cursor)
+        (row_of(tag)?.replay)(self, cursor)
     }
 
-    /// Announces the key of an effect that is replayed soon: those that change one begin with it. What other
-    /// bytes seem to name is asked of the CPU in vain.
-    pub fn announce_effect(&mut self, effect: &[u8]) {
-        let mut cursor = Cursor::new(effect);
-        if cursor.byte().is_some_and(|tag| ROWS.iter().any(|(row_tag, _, _)| *row_tag == tag))
-            && let Some(database) = take_database(&mut cursor)
-            && let Some(key) = cursor.bytes()
-        {
+    /// Announces the keys of effects that are replayed soon, at most `count_max` of them: those that change a key begin
+    /// with it. What other bytes seem to name is asked of the CPU in vain. Answers how many; it ends behind an effect
+    /// that is not passed over.
+    pub fn announce_effects(&mut self, effects: &[u8], count_max: usize) -> usize {
+        let mut cursor = Cursor::new(effects);
+        for count in 0..count_max {
+            let Some(row) = cursor.byte().and_then(row_of) else { return count };
+            let (Some(database), Some(key)) = (take_database(&mut cursor), cursor.bytes()) else {
+                return count;
+            };
             self.announce(database, key);
+            if (row.pass)(&mut cursor).is_none() {
+                return count + 1;
+            }
         }
+        count_max
     }
 }
 

@@ -276,7 +276,7 @@ fn put_small(out: &mut Rope, database: u8, entry: &KeyEntry) {
         entry::Value::Container(container) => {
             let mut encoded = Vec::new();
             codec::encode_container(container, &mut encoded);
-            return put(out, SetValue { place, deadline, encoded: Value::Slice(&encoded) });
+            return put(out, SetValue { place, deadline, encoded: Value::Slice(&encoded), decoded: None });
         }
         // Text that SET would make a number of, or would not call `raw`.
         entry::Value::String(StringRef::Plain(text))

@@ -2,7 +2,7 @@
 
 use super::{Effect, Value, put_deadline, put_place, replayable, take_deadline, take_place};
 use crate::keyspace::codec;
-use crate::keyspace::{Keyspace, Place};
+use crate::keyspace::{KeyEntry, Keyspace, Place};
 use warren_units::varint::Cursor;
 use warren_units::{Rope, UnixMillis};
 
@@ -36,6 +36,8 @@ pub struct SetValue<'a> {
     pub place: Place<'a>,
     pub deadline: Option<UnixMillis>,
     pub encoded: Value<'a>,
+    /// The same as an entry without its deadline, where it is at hand.
+    pub decoded: Option<KeyEntry>,
 }
 
 impl<'a> Effect<'a> for Delete<'a> {
@@ -132,13 +134,18 @@ impl<'a> Effect<'a> for SetValue<'a> {
         let place = take_place(cursor, keyspace)?;
         let deadline = take_deadline(cursor)?;
         let encoded = cursor.bytes()?;
-        codec::decode(place.key, encoded, keyspace.seed())?;
-        Some(SetValue { place, deadline, encoded: Value::Slice(encoded) })
+        let decoded = Some(codec::decode(place.key, encoded, keyspace.seed())?);
+        Some(SetValue { place, deadline, encoded: Value::Slice(encoded), decoded })
+    }
+
+    fn pass(cursor: &mut Cursor<'_>) -> Option<()> {
+        take_deadline(cursor)?;
+        cursor.bytes().map(drop)
     }
 
     fn apply(self, keyspace: &mut Keyspace) {
-        let entry = codec::decode(self.place.key, self.encoded.as_slice(), keyspace.seed());
-        let mut entry = entry.expect("a value is checked before it becomes an effect");
+        let decode = || codec::decode(self.place.key, self.encoded.as_slice(), keyspace.seed());
+        let mut entry = self.decoded.or_else(decode).expect("a value is checked before it becomes an effect");
         entry.set_expire_at(self.deadline);
         keyspace.put(self.place, entry);
     }

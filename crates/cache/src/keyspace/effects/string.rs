@@ -67,12 +67,12 @@ impl<'a> Effect<'a> for SetString<'a> {
 
     fn decode(cursor: &mut Cursor<'a>, keyspace: &mut Keyspace) -> Option<Self> {
         let place = take_place(cursor, keyspace)?;
-        let deadline = match cursor.byte()? {
-            0 => Deadline::Set(take_deadline(cursor)?),
-            1 => Deadline::Keep,
-            _ => return None,
-        };
-        Some(SetString { place, deadline, value: Value::Slice(cursor.bytes()?) })
+        let (deadline, value) = Self::behind_key(cursor)?;
+        Some(SetString { place, deadline, value: Value::Slice(value) })
+    }
+
+    fn pass(cursor: &mut Cursor<'_>) -> Option<()> {
+        Self::behind_key(cursor).map(drop)
     }
 
     #[inline]
@@ -108,6 +108,17 @@ impl<'a> Effect<'a> for SetString<'a> {
             entry.set_expire_at(deadline);
         }
         keyspace.put(self.place, entry);
+    }
+}
+
+impl SetString<'_> {
+    fn behind_key<'c>(cursor: &mut Cursor<'c>) -> Option<(Deadline, &'c [u8])> {
+        let deadline = match cursor.byte()? {
+            0 => Deadline::Set(take_deadline(cursor)?),
+            1 => Deadline::Keep,
+            _ => return None,
+        };
+        Some((deadline, cursor.bytes()?))
     }
 }
 
