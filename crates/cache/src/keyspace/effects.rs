@@ -231,3 +231,34 @@ pub(crate) fn put_deadline(out: &mut Rope, deadline: Option<warren_units::UnixMi
 pub(crate) fn take_deadline(cursor: &mut Cursor<'_>) -> Option<Option<warren_units::UnixMillis>> {
     Some(cursor.u64()?.checked_sub(1).map(warren_units::UnixMillis))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::key::{Delete, SetValue};
+    use super::string::{Deadline, SetString};
+    use super::*;
+    use warren_units::UnixMillis;
+
+    #[test]
+    fn what_a_checkpoint_is_mostly_of_is_passed_over() {
+        let mut keyspace = Keyspace::new(1);
+        let mut rope = Rope::new();
+        let place = keyspace.find(3, b"key");
+        for deadline in [Deadline::Keep, Deadline::Set(None), Deadline::Set(Some(UnixMillis(1 << 40)))] {
+            rope.push(SetString::TAG);
+            SetString { place, value: Value::Slice(&[7; 300]), deadline }.encode(&mut rope);
+        }
+        rope.push(SetValue::TAG);
+        SetValue { place, deadline: None, encoded: Value::Slice(b"any"), decoded: None }.encode(&mut rope);
+        for _ in 0..2 {
+            rope.push(Delete::TAG);
+            Delete { place }.encode(&mut rope);
+        }
+        let bytes = rope.to_vec();
+        assert_eq!(keyspace.announce_effects(&bytes, 64), 5, "up to the first that is not passed over");
+        assert_eq!(keyspace.announce_effects(&bytes, 2), 2);
+        assert_eq!(keyspace.announce_effects(&[0xff], 64), 0);
+        let whole = (0..bytes.len()).map(|end| keyspace.announce_effects(&bytes[..end], 64));
+        assert!(whole.is_sorted(), "what is cut off is not announced");
+    }
+}
