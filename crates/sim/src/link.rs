@@ -30,6 +30,9 @@ pub struct Link {
     pub postponed_at: u64,
     /// The client has gone, or the server lets it go.
     pub is_gone: bool,
+    /// The client went by itself. The engine learns of it in the loop's next turn; until then it runs what the client
+    /// has asked for.
+    pub has_left: bool,
 }
 
 impl Link {
@@ -55,6 +58,7 @@ impl Link {
             unexecuted: 0,
             postponed_at: 0,
             is_gone: false,
+            has_left: false,
         }
     }
 

@@ -218,7 +218,8 @@ impl World {
     pub fn ran_postponed(&mut self, before: Lsn) -> Checked {
         let after = self.server().engine.newest_lsn();
         let lsn = (after > before).then_some(after);
-        let waiting = self.links.values().filter(|link| link.unexecuted > 0 && !link.is_gone);
+        let is_served = |link: &&Link| link.unexecuted > 0 && (!link.is_gone || link.has_left);
+        let waiting = self.links.values().filter(is_served);
         let mut waiting: Vec<(u64, usize)> = waiting.map(|link| (link.postponed_at, link.client)).collect();
         waiting.sort_unstable();
         for (_, client) in waiting {

@@ -9,6 +9,7 @@ pub fn run(world: &mut World) -> Checked {
         let place = world.random.below(count) as usize;
         if let Some(link) = world.links.values_mut().nth(place) {
             world.trace.note(format!("client {} goes", link.client));
+            link.has_left |= !link.is_gone;
             link.is_gone = true;
         }
     }
