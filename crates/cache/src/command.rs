@@ -3,6 +3,7 @@
 //! COMMAND, COMMAND DOCS, the argument checks and the compatibility tables are all read from these rows.
 
 use crate::context::Context;
+use crate::parse;
 use std::borrow::Cow;
 use warren_resp::Args;
 
@@ -232,7 +233,7 @@ impl CommandError {
 
 /// A client's word as errors quote it: as C prints it, up to a zero byte.
 pub fn quoted(word: &[u8]) -> Cow<'_, str> {
-    String::from_utf8_lossy(word.split(|byte| *byte == 0).next().unwrap_or_default())
+    String::from_utf8_lossy(parse::c_string(word))
 }
 
 /// So much of a command's or subcommand's words errors quote.

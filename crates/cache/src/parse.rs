@@ -118,6 +118,11 @@ pub fn need_float(text: &[u8]) -> Result<f64, CommandError> {
     float(text).ok_or(CommandError::NotFloat)
 }
 
+/// What C takes a text for: it ends at a zero byte.
+pub fn c_string(text: &[u8]) -> &[u8] {
+    text.split(|byte| *byte == 0).next().unwrap_or_default()
+}
+
 /// Whether an argument is this option, in any case. `option` is upper case.
 #[inline]
 pub fn is_option(argument: &[u8], option: &str) -> bool {

@@ -2,7 +2,7 @@
 
 use crate::command::CommandError;
 use crate::glob;
-use crate::parse::{is_option, need_integer};
+use crate::parse::{c_string, is_option, need_integer};
 use warren_resp::Args;
 
 /// Elements handed out by one call if the client does not say.
@@ -54,7 +54,7 @@ impl<'a> ScanOptions<'a> {
 /// # Errors
 /// `ERR invalid cursor`.
 pub fn need_cursor(text: &[u8]) -> Result<u64, CommandError> {
-    let text = text.split(|byte| *byte == 0).next().unwrap_or_default();
+    let text = c_string(text);
     let (is_negative, digits) = match text {
         [b'-', digits @ ..] => (true, digits),
         [b'+', digits @ ..] => (false, digits),

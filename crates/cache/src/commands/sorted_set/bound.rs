@@ -1,7 +1,7 @@
 //! The ends of ranges as clients write them, and the ranks between them.
 
 use crate::command::CommandError;
-use crate::parse::{float, need_integer};
+use crate::parse::{c_string, float, need_integer};
 use crate::values::{LexBound, ScoreBound, SortedSet};
 use std::ops::Range;
 
@@ -72,7 +72,7 @@ fn score_bound(text: &[u8]) -> Option<ScoreBound> {
 
 /// What overflows is infinite, and what vanishes 0; a zero byte ends the text.
 fn strtod(text: &[u8]) -> Option<f64> {
-    let text = text.split(|byte| *byte == 0).next().unwrap_or_default();
+    let text = c_string(text);
     if text.is_empty() {
         return Some(0.0);
     }
